@@ -1,0 +1,1 @@
+"""Makes model bundles: fine-tunes, exports, quantizes and scores the shared encoder."""
