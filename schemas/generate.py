@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
 
 from schemas.contracts import CONTRACTS
 from schemas.manifest import Manifest
@@ -20,7 +21,8 @@ def schema_texts() -> dict[str, str]:
 
 
 def _schema_text(model: type[BaseModel]) -> str:
-    mode = "serialization" if model.__name__.endswith(("Result", "Document")) else "validation"
+    is_output = model.__name__.endswith(("Result", "Document"))
+    mode: JsonSchemaMode = "serialization" if is_output else "validation"
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema(mode=mode)}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

@@ -1,0 +1,58 @@
+r"""Words as people and the CoNLL annotators count them: the units that entities are made of.
+
+The encoder's own pre-tokens break at every punctuation mark ("U", ".", "S", "."), which is too fine: names would
+lose their periods and hyphens. Here a word keeps inner hyphens, apostrophes, ampersands and periods, an abbreviation
+keeps its last period, and clitics ("'s", "n't") are words of their own, as in the Penn Treebank.
+"""
+
+import re
+import unicodedata
+from itertools import groupby
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """Code points `start_char` to `end_char` of a text, end exclusive."""
+
+    start_char: int
+    end_char: int
+
+
+def _mark_ranges() -> str:
+    r"""Return the combining marks as ranges of a character class: `\w` of `re` does not hold them.
+
+    Without them a decomposed "é", and every word of Devanagari or Thai, would fall apart.
+    """
+    last_script = 0x20000  # the planes above hold ideographs and private use, no marks but variation selectors
+    marks = (code for code in range(last_script) if unicodedata.category(chr(code))[0] == "M")
+    runs = groupby(enumerate(marks), key=lambda pair: pair[1] - pair[0])
+    ranges = [[code for _, code in run] for _, run in runs]
+    return "".join(f"\\U{run[0]:08x}-\\U{run[-1]:08x}" for run in ranges) + r"\U000e0100-\U000e01ef"
+
+
+_LETTER = rf"[\w\u200c\u200d{_mark_ranges()}]"
+_CLITIC = r"['’](?:s|S|re|RE|ve|VE|ll|LL|d|D|m|M)(?!\w)"
+_NEGATION = r"n['’]t(?!\w)"
+_ABBREVIATIONS = (
+    "Inc|Corp|Ltd|Co|Cos|Bros|Jr|Sr|St|Dr|Mr|Mrs|Ms|Messrs|Prof|Gen|Sen|Rep|Gov|Lt|Col|Sgt|Capt|Adm|Maj|Rev|Hon|"
+    "Pres|Mt|Ft|Ave|Blvd|Rd|Dept|Univ|Assn|Intl|Natl|Govt|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
+)
+_JOINT = r"(?:[-&'’·@]|[.,](?=\d)|\.(?=[a-z]))"
+_WORD = re.compile(
+    rf"""
+      (?:[^\W\d_]\.){{2,}}(?:-{_LETTER}+)*          # U.S.  J.R.R.  U.S.-led
+    | (?:{_ABBREVIATIONS})\.(?!\w)                  # Inc.  St.
+    | [A-Z]\.(?=\s+{_LETTER})                       # the J. of "J. Smith", not the end of "vitamin C."
+    | {_CLITIC}
+    | {_NEGATION}
+    | (?:(?!{_NEGATION}){_LETTER})+
+      (?:(?!{_CLITIC}){_JOINT}(?:(?!{_NEGATION}){_LETTER})+)*
+    | \S                                            # any other mark stands alone
+    """,
+    re.VERBOSE,
+)
+
+
+def find_words(text: str) -> list[Span]:
+    """Return the words and marks of a text in reading order, never overlapping, never holding white space."""
+    return [Span(*match.span()) for match in _WORD.finditer(text)]
