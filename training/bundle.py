@@ -1,0 +1,134 @@
+"""Weights to a model bundle in one command: `python -m training.bundle`.
+
+The same weights and packages give the same bytes, so that a bundle can be checked by making it again.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+from pydantic_settings import CliApp
+
+from schemas.manifest import (
+    CARD_FILE,
+    MANIFEST_FILE,
+    METRICS_FILE,
+    QUANTIZED_MODEL_FILE,
+    TOKENIZER_FILE,
+    Manifest,
+    Window,
+)
+from training.card import Metrics, write_card
+from training.export import OUTPUTS, ExportError, export
+from training.model import TOKEN_TYPES
+from training.quantize import quantize
+from training.settings import WEIGHTS_FILE, BundleSettings
+from training.tasks import HEAD_TYPES
+from training.tracking import track_bundle
+from training.weights import WeightsError, load_model, pretrained_file
+
+WINDOW = Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30)
+"""As the published SQuAD models are scored (Devlin et al. 2019 and its `run_squad.py`)."""
+
+
+def make_bundle(settings: BundleSettings) -> Manifest:
+    """Write the bundle's files and return its manifest; raises `WeightsError`, `ExportError` or `ValueError`.
+
+    Metrics of another graph are removed, never carried over.
+    """
+    directory = settings.bundle
+    directory.mkdir(parents=True, exist_ok=True)
+    graph = export(load_model(settings.source))
+    training = _history(settings.source)
+    _copy_weights(settings.source, directory)
+    quantize(graph, directory / QUANTIZED_MODEL_FILE)
+    write_tokenizer(directory / TOKENIZER_FILE)
+    manifest = describe(settings, training)
+    if _digest_before(directory) != manifest.files[QUANTIZED_MODEL_FILE]:
+        (directory / METRICS_FILE).unlink(missing_ok=True)
+    _write_json(directory / MANIFEST_FILE, manifest.model_dump())
+    (directory / CARD_FILE).write_text(write_card(manifest, read_metrics(directory)), encoding="utf-8")
+    return manifest
+
+
+def describe(settings: BundleSettings, training: dict[str, Any]) -> Manifest:
+    """Return the manifest of the files that are in the bundle's directory."""
+    files = (QUANTIZED_MODEL_FILE, TOKENIZER_FILE, WEIGHTS_FILE)
+    return Manifest(
+        name=settings.name,
+        version=settings.version,
+        labels={head.name: list(head.labels) for head in HEAD_TYPES},
+        window=WINDOW,
+        token_types=TOKEN_TYPES,
+        temperatures={head.name: 1.0 for head in HEAD_TYPES},
+        outputs=OUTPUTS,
+        files={name: digest(settings.bundle / name) for name in files},
+        training=training,
+    )
+
+
+def write_tokenizer(path: Path) -> None:
+    """Write the pretrained WordPiece tokenizer without its truncation and padding: windows are cut by the worker."""
+    tokenizer = tokenizers.Tokenizer.from_file(str(pretrained_file("tokenizer.json")))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    path.write_text(tokenizer.to_str(), encoding="utf-8")
+
+
+def read_metrics(directory: Path) -> Metrics:
+    """Return what was measured of the bundle, empty before `training.evaluate` ran."""
+    path = directory / METRICS_FILE
+    metrics: Metrics = json.loads(path.read_bytes()) if path.is_file() else {}
+    return metrics
+
+
+def digest(path: Path) -> str:
+    """Return the sha256 of a file in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _history(weights: Path) -> dict[str, Any]:
+    """Return how the weights came about, from the `.json` beside them."""
+    path = weights.with_suffix(".json")
+    if not path.is_file():
+        raise WeightsError(f"{path}: missing; it says how the weights were trained")
+    history: dict[str, Any] = json.loads(path.read_bytes())
+    return history
+
+
+def _copy_weights(weights: Path, directory: Path) -> None:
+    for source in (weights, weights.with_suffix(".json")):
+        target = (directory / WEIGHTS_FILE).with_suffix(source.suffix)
+        if source.resolve() != target.resolve():
+            shutil.copyfile(source, target)
+
+
+def _digest_before(directory: Path) -> str | None:
+    path = directory / MANIFEST_FILE
+    if not path.is_file():
+        return None
+    return Manifest.model_validate_json(path.read_bytes()).files.get(QUANTIZED_MODEL_FILE)
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Make the bundle, say what is in it, and log it to MLflow where that is set."""
+    settings = CliApp.run(BundleSettings)
+    try:
+        manifest = make_bundle(settings)
+    except (WeightsError, ExportError, ValueError) as wrong:
+        sys.exit(f"No bundle was made: {wrong}")
+    for name in manifest.files:
+        print(f"{settings.bundle / name}: {(settings.bundle / name).stat().st_size / 1e6:.1f} MB")
+    track_bundle(settings, manifest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Settings of the training commands: command-line flags, else `NLP_TRAINING_*`, else these defaults."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_BUNDLE = Path("models/minilm")
+WEIGHTS_FILE = "weights.safetensors"
+
+
+class Settings(BaseSettings):
+    """What every training command needs to know."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NLP_TRAINING_",
+        frozen=True,
+        populate_by_name=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_avoid_json=True,
+    )
+
+    bundle: Path = Field(
+        default=DEFAULT_BUNDLE, description="Directory of the bundle; another one leaves the shipped bundle alone."
+    )
+    mlflow_tracking_uri: str = Field(
+        default="",
+        validation_alias="MLFLOW_TRACKING_URI",
+        description="MLflow server or directory that gets parameters, metrics and files; nothing is logged when empty.",
+    )
+
+
+class BundleSettings(Settings):
+    """`python -m training.bundle`: weights to a bundle."""
+
+    weights: Path | None = Field(
+        default=None,
+        description="Weights to make the bundle of, with their `.json` beside them; the bundle's own when not given.",
+    )
+    name: str = Field(default="minilm", description="The bundle's name: every result carries it.")
+    version: str = Field(
+        default="0.1.0", description="The bundle's version: raise it with new weights, or results of two look alike."
+    )
+
+    @property
+    def source(self) -> Path:
+        """The weights file to read."""
+        return self.bundle / WEIGHTS_FILE if self.weights is None else self.weights
+
+
+class EvaluateSettings(Settings):
+    """`python -m training.evaluate`: a bundle to `metrics.json`."""
+
+    data: Path | None = Field(
+        default=None,
+        description="Directory with sst2/, conll2003/ and squad1/; the sets are fetched from the Hugging Face hub when "
+        "not given.",
+    )
+    precisions: tuple[str, ...] = Field(
+        default=("fp32", "int8"), description="Which graphs are scored; metrics of one that is not named stay."
+    )
+    limit: int | None = Field(
+        default=None,
+        gt=0,
+        description="Score only so many records of each set, for a quick look; such numbers are never written.",
+    )
+    threads: int = Field(default=1, gt=0, le=64, description="Threads of the encoder; above the cores it gets slower.")
