@@ -1,0 +1,45 @@
+"""`python -m worker`: work until told to stop; exit status 0 after a drain, 1 when the supervisor should restart it."""
+
+import asyncio
+import logging
+import sys
+
+from pydantic import ValidationError
+
+from schemas import ServiceError
+from worker.app import Worker
+from worker.settings import Settings
+
+log = logging.getLogger("worker")
+
+
+async def _run(settings: Settings) -> None:
+    await Worker(settings).run()
+
+
+def main() -> int:
+    """Return the exit status."""
+    try:
+        settings = Settings()
+    except ValidationError as invalid:
+        print(f"worker: {invalid}", file=sys.stderr)
+        return 2
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for chatty in ("aiokafka", "faust", "mode"):
+        # Their debug and info calls are formatted for every record and every heartbeat.
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        asyncio.run(_run(settings))
+    except ServiceError as error:
+        log.error("%s: %s", error.code, error.detail)
+        return 1
+    except TimeoutError:
+        log.error("did not stop in time")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""Outcomes to Kafka, and records to "done" once the broker has confirmed what became of them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic, time
+from typing import Protocol
+
+from aiokafka.errors import InvalidTopicError, KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+
+from schemas.errors import InvalidHeader, RecordError, ResultTooLarge, ServiceError
+from worker.metrics import Metrics
+from worker.ordering import KeyOrder
+from worker.outputs import DEAD_LETTER, ERROR_REPLY, REPLY, STAGE_SEND, Output, Outputs
+from worker.records import Failed, Incoming, Outcome
+
+METADATA_WAIT_S = 5.0
+"""How long to look for a reply topic that was never heard of: the whole delivery waits meanwhile."""
+
+_NO_SUCH_TOPIC = (UnknownTopicOrPartitionError, InvalidTopicError)
+
+
+class DeliveryError(ServiceError):
+    """The broker does not take our records: nobody's record is at fault."""
+
+    code = "delivery_failed"
+
+
+class Producer(Protocol):
+    """The part of `AIOKafkaProducer` that delivery uses."""
+
+    async def send(
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+        headers: list[tuple[str, bytes | None]] | None = None,
+    ) -> "asyncio.Future[object]":
+        """Queue a record; the future ends when the broker has confirmed it."""
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        """Return the partitions of a topic."""
+
+
+class InFlight:
+    """The records taken and not yet done, bounded by number and bytes."""
+
+    def __init__(self, max_records: int, max_bytes: int, metrics: Metrics) -> None:
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self._gauge = metrics.in_flight
+        self.records = 0
+        self._bytes = 0
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more may be taken."""
+        return not self._has_room.is_set()
+
+    async def room(self) -> None:
+        """Wait until something more may be taken."""
+        await self._has_room.wait()
+
+    async def empty(self, timeout_s: float) -> bool:
+        """Wait until all is done; returns whether it is."""
+        try:
+            await asyncio.wait_for(self._is_empty.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def add(self, record: Incoming) -> None:
+        """Count a record that was taken."""
+        self._change(1, record.size)
+
+    def remove(self, record: Incoming) -> None:
+        """Count a record that is done or given up."""
+        self._change(-1, -record.size)
+
+    def _change(self, records: int, size: int) -> None:
+        self.records += records
+        self._bytes += size
+        self._gauge.set(self.records)
+        if self.records >= self._max_records or self._bytes >= self._max_bytes:
+            self._has_room.clear()
+        else:
+            self._has_room.set()
+        if self.records:
+            self._is_empty.clear()
+        else:
+            self._is_empty.set()
+
+
+@dataclass(slots=True)
+class _Telling:
+    """An outcome on its way, and how many of its outputs the broker has not confirmed."""
+
+    record: Incoming
+    outcome: Outcome
+    unconfirmed: int
+
+
+class Delivery:
+    """Sends outcomes in the order of their keys and finishes records when all that tells them is confirmed."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        outputs: Outputs,
+        in_flight: InFlight,
+        metrics: Metrics,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self._producer = producer
+        self._outputs = outputs
+        self._in_flight = in_flight
+        self._metrics = metrics
+        self._fail = fail
+        self._order = KeyOrder()
+        self._ready: deque[tuple[Incoming, Outcome]] = deque()
+        self._has_ready = asyncio.Event()
+        self._known_partitions: dict[str, set[int]] = {}
+
+    def take(self, record: Incoming) -> None:
+        """Note a record that was taken: its outcome will be delivered after those of earlier ones of its key."""
+        record.progress.take(record.offset, record.taken_at)
+        self._order.enter(record)
+        self._in_flight.add(record)
+
+    def deliver(self, outcomes: list[tuple[Incoming, Outcome]]) -> None:
+        """Send outcomes; those of partitions that moved meanwhile are another worker's now."""
+        for record, outcome in outcomes:
+            if record.progress.is_abandoned:
+                self._in_flight.remove(record)
+            else:
+                self._ready.extend(self._order.complete(record, outcome))
+        if self._ready:
+            self._has_ready.set()
+
+    def abandon_all(self) -> None:
+        """Forget what is not sent yet, because all partitions are revoked."""
+        for record in [*self._order.clear(), *(record for record, _ in self._ready)]:
+            self._in_flight.remove(record)
+        self._ready.clear()
+
+    async def run(self) -> None:
+        """Send what is ready, for ever."""
+        while True:
+            await self._has_ready.wait()
+            self._has_ready.clear()
+            while self._ready:
+                record, outcome = self._ready.popleft()
+                outputs = self._outputs.of(record, outcome)
+                await self._send_all(_Telling(record, outcome, len(outputs)), outputs)
+
+    async def _send_all(self, telling: _Telling, outputs: list[Output]) -> None:
+        """Send all that tells one outcome; a reply that cannot be sent becomes a dead letter."""
+        for output in outputs:
+            try:
+                if output.kind in (REPLY, ERROR_REPLY):
+                    await self._check_address(output)
+                sent = await self._producer.send(
+                    output.topic, output.value, output.key, output.partition, output.timestamp_ms, output.headers
+                )
+            except (RecordError, KafkaError) as fault:
+                self._undeliverable(telling, output, fault)
+            else:
+                sent.add_done_callback(partial(self._confirmed, telling, output, monotonic()))
+
+    async def _check_address(self, output: Output) -> None:
+        """Raise `InvalidHeader` for a reply topic or partition that is not there; sending would wait for it."""
+        partitions = self._known_partitions.get(output.topic)
+        if partitions is None or (output.partition is not None and output.partition not in partitions):
+            try:
+                partitions = await asyncio.wait_for(self._producer.partitions_for(output.topic), METADATA_WAIT_S)
+            except (TimeoutError, *_NO_SUCH_TOPIC):
+                raise InvalidHeader(f"reply topic {output.topic}: there is no such topic") from None
+            self._known_partitions[output.topic] = partitions
+        if output.partition is not None and output.partition not in partitions:
+            raise InvalidHeader(f"reply topic {output.topic}: there is no partition {output.partition}")
+
+    def _confirmed(self, telling: _Telling, output: Output, sent_at: float, sent: "asyncio.Future[object]") -> None:
+        if sent.cancelled():
+            return
+        fault = sent.exception()
+        if fault is not None:
+            self._undeliverable(telling, output, fault)
+            return
+        task = telling.record.contract.name
+        self._metrics.delivery.observe(monotonic() - sent_at)
+        self._metrics.produced.labels(task, output.kind).inc()
+        if output.kind == DEAD_LETTER and isinstance(telling.outcome, Failed):
+            self._metrics.dead_letters.labels(task, telling.outcome.error.code).inc()
+        self._told(telling)
+
+    def _undeliverable(self, telling: _Telling, output: Output, fault: BaseException) -> None:
+        """Replace what cannot be sent by a dead letter; a dead letter that cannot be sent stops the worker."""
+        error = _record_error(output, fault)
+        if output.kind == DEAD_LETTER or error is None:
+            self._fail(DeliveryError(f"{output.topic}: {fault!r}"))
+        elif output.kind == ERROR_REPLY:
+            # Its dead letter tells what was wrong; that nobody could be told is no reason to write another.
+            self._told(telling)
+        else:
+            failed = Failed(telling.outcome.record_id, error, STAGE_SEND)
+            self._ready.appendleft((telling.record, failed))
+            self._has_ready.set()
+
+    def _told(self, telling: _Telling) -> None:
+        telling.unconfirmed -= 1
+        if not telling.unconfirmed:
+            self._finish(telling.record)
+
+    def _finish(self, record: Incoming) -> None:
+        self._metrics.end_to_end.labels(record.contract.name).observe(max(0.0, time() - record.timestamp_ms / 1000))
+        record.progress.finish(record.offset)
+        self._in_flight.remove(record)
+
+
+def _record_error(output: Output, fault: BaseException) -> RecordError | None:
+    """Return what the record did wrong; None where it is the broker's fault."""
+    if isinstance(fault, RecordError):
+        return fault
+    if isinstance(fault, MessageSizeTooLargeError):
+        return ResultTooLarge(f"the {output.kind} has {len(output.value or b'')} bytes, more than {output.topic} takes")
+    if output.kind in (REPLY, ERROR_REPLY) and isinstance(fault, _NO_SUCH_TOPIC):
+        return InvalidHeader(f"reply topic {output.topic}: it does not take the reply")
+    return None

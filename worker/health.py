@@ -1,0 +1,111 @@
+"""Is the worker alive, is it ready, and is it time to give up: from assignment, progress and commits."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+
+from faust.types import TP
+
+from schemas.errors import ServiceError
+from worker.consumer import Consumer
+from worker.delivery import InFlight
+from worker.metrics import Metrics
+from worker.progress import Progress
+
+INTERVAL_S = 1.0
+LOOP_LAG_INTERVAL_S = 0.1
+
+
+class StalledError(ServiceError):
+    """Something stood still for too long: a fresh start is the best that can be done."""
+
+    code = "stalled"
+
+
+class Standstill:
+    """How long something that should move has not."""
+
+    def __init__(self) -> None:
+        self._value: object = None
+        self._since: float | None = None
+
+    def observe(self, value: object, is_behind: bool, now: float) -> float:
+        """Return for how many seconds `value` has been the same while it was behind."""
+        if not is_behind or value != self._value or self._since is None:
+            self._value = value
+            self._since = now
+        return now - self._since if is_behind else 0.0
+
+
+class Health:
+    """Watches the worker every second; `problems` is empty when it is ready."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        in_flight: InFlight,
+        metrics: Metrics,
+        stall_s: float,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.problems: list[str] = ["starting"]
+        self.is_draining = False
+        self._progress = progress
+        self._in_flight = in_flight
+        self._metrics = metrics
+        self._stall_s = stall_s
+        self._fail = fail
+        self._commits = Standstill()
+        self._intake = Standstill()
+        self._lags: set[TP] = set()
+        self.broker_seen_at = monotonic()
+
+    async def watch(self, consumer: Consumer) -> None:
+        """Look every second, for ever; tells `fail` when something stood still twice too long."""
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            self.look(consumer)
+
+    async def measure_loop_lag(self) -> None:
+        """Measure how late the event loop wakes, for ever."""
+        while True:
+            asked = monotonic()
+            await asyncio.sleep(LOOP_LAG_INTERVAL_S)
+            self._metrics.loop_lag.observe(max(0.0, monotonic() - asked - LOOP_LAG_INTERVAL_S))
+
+    def look(self, consumer: Consumer) -> None:
+        """Renew `problems` and the gauges."""
+        assigned = consumer.assignment()
+        self._metrics.assigned.set(len(assigned))
+        self._set_lags(consumer, assigned)
+        stalls = self._stalls(consumer, assigned)
+        self.problems = [f"{what} for {seconds:.0f} s" for what, seconds in stalls if seconds > self._stall_s]
+        if not assigned:
+            self.problems.append("no partitions are assigned")
+        if self.is_draining:
+            self.problems.append("draining")
+        self._metrics.ready.set(not self.problems)
+        for what, seconds in stalls:
+            if seconds > 2 * self._stall_s and not self.is_draining:
+                self._fail(StalledError(f"{what} for {seconds:.0f} s"))
+
+    def _stalls(self, consumer: Consumer, assigned: set[TP]) -> list[tuple[str, float]]:
+        now = monotonic()
+        committed = {tp: consumer.committed_offset(tp) or 0 for tp in assigned}
+        done = {tp: self._progress.committable(*tp) or 0 for tp in assigned}
+        is_uncommitted = any(done[tp] > committed[tp] for tp in assigned)
+        is_waiting = not self._in_flight.records and any(consumer.lag(tp) for tp in assigned)
+        return [
+            ("a record is not delivered", self._progress.oldest_age_s()),
+            ("offsets are not committed", self._commits.observe(committed, is_uncommitted, now)),
+            ("nothing is taken though records wait", self._intake.observe(committed, is_waiting, now)),
+            ("no broker answers", now - self.broker_seen_at),
+        ]
+
+    def _set_lags(self, consumer: Consumer, assigned: set[TP]) -> None:
+        gauge = self._metrics.consumer_lag
+        for topic, partition in self._lags - assigned:
+            gauge.remove(topic, str(partition))
+        for tp in assigned:
+            gauge.labels(tp.topic, str(tp.partition)).set(consumer.lag(tp))
+        self._lags = set(assigned)
