@@ -1,0 +1,97 @@
+"""Composition root: settings in, a FastAPI app out."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+
+from gateway.errors import add_exception_handlers
+from gateway.exchange import Exchange, Link
+from gateway.link import KafkaLink
+from gateway.measuring import MeasuringMiddleware
+from gateway.metrics import Metrics
+from gateway.openapi import add_openapi_route
+from gateway.operations import add_operation_routes
+from gateway.pages import add_pages
+from gateway.predict import add_predict_routes
+from gateway.replies import PendingReplies
+from gateway.settings import Settings
+from schemas import KafkaConnection, Limits, Topics
+from schemas.headers import ReplyHeaderNames
+
+_DESCRIPTION = (
+    "Sentiment, named entities and answers for texts. Each request travels over Kafka to a worker and its reply comes "
+    "back the same way; the same records, errors and limits hold on the topics. Positions count Unicode code points "
+    "of the text as sent, end exclusive."
+)
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""The caller's trace context goes through as it is; a second tracer would write a second `traceparent`."""
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(
+    settings: Settings,
+    connection: KafkaConnection,
+    topics: Topics,
+    limits: Limits,
+    names: ReplyHeaderNames,
+    *,
+    link_type: Callable[..., Link] = KafkaLink,
+) -> FastAPI:
+    """Return the gateway; it serves at once, and answers predictions as soon as a broker answers."""
+    metrics = Metrics()
+    link = link_type(settings, connection, topics, limits, metrics)
+    pending = PendingReplies(settings.max_pending, metrics)
+    exchange = Exchange(link, pending, topics, names, metrics)
+    carrier = _Carrier(exchange)
+    app = FastAPI(
+        title="Streaming NLP",
+        version="1",
+        description=_DESCRIPTION,
+        lifespan=carrier.lifespan,
+        openapi_url=None,
+        telemetry=_NO_TELEMETRY,
+    )
+    app.add_middleware(MeasuringMiddleware, metrics=metrics)
+    add_exception_handlers(app)
+    add_predict_routes(app, exchange, limits, metrics, settings.timeout_s)
+    add_operation_routes(app, link, metrics, carrier.is_alive)
+    add_pages(app)
+    add_openapi_route(app)
+    return app
+
+
+class _Carrier:
+    """Runs the exchange for as long as the app does."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._task: asyncio.Task[None] | None = None
+
+    def is_alive(self) -> bool:
+        """Whether replies are still being carried, or a broken connection mended."""
+        return self._task is not None and not self._task.done()
+
+    def lifespan(self, _: FastAPI) -> AbstractAsyncContextManager[None]:
+        """Return the app's lifespan."""
+        return self._run()
+
+    @asynccontextmanager
+    async def _run(self) -> AsyncIterator[None]:
+        self._task = asyncio.create_task(self._exchange.run())
+        self._task.add_done_callback(_log_end)
+        try:
+            yield
+        finally:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+
+def _log_end(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("This is a bug: the connection to Kafka ended", exc_info=task.exception())

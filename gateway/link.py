@@ -1,0 +1,236 @@
+"""The gateway's connection to Kafka: requests out, replies in, made again whenever it is lost."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import NoReturn
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from gateway.metrics import Metrics
+from gateway.replies import Reply
+from gateway.settings import Settings
+from schemas import CONTRACTS, KafkaConnection, Limits, NlpError, Topics
+from schemas.errors import BrokerUnavailable, RecordTooLarge
+from schemas.headers import Headers
+
+_FIRST_PAUSE_S = 0.1
+_HEADER_ROOM_BYTES = 128 * 1024
+"""Beside the value a record holds our headers and the caller's trace state, which uvicorn bounds to 64 KiB."""
+_BATCH_BYTES = 256 * 1024
+"""aiokafka's own 16 KiB makes a burst of callers wait for one another's round trips."""
+_FLUSH_S = 1.0
+"""For records that the broker has not confirmed when a session ends; their callers are answered anyway."""
+
+_log = logging.getLogger(__name__)
+
+OnReply = Callable[[Reply], None]
+OnFailed = Callable[[NlpError], None]
+
+
+class _Unusable(Exception):
+    """The cluster answers, but not with what a gateway needs; the message says what is missing."""
+
+
+class KafkaLink:
+    """An idempotent producer and a consumer of one reply partition, replaced together when either fails.
+
+    The partition is assigned, never subscribed to: in a consumer group the replies would go to whichever replica the
+    group gives it. The link is ready only once the consumer stands at the partition's end, so that no request is sent
+    before its reply can be read.
+    """
+
+    def __init__(
+        self, settings: Settings, connection: KafkaConnection, topics: Topics, limits: Limits, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._options = connection.client_options()
+        self._topics = topics
+        self._max_request_bytes = limits.max_record_bytes + _HEADER_ROOM_BYTES
+        self._metrics = metrics
+        self._producer: AIOKafkaProducer | None = None
+        self._partition = settings.reply_partition
+        self._next_offset: int | None = None
+        self._broken = asyncio.Event()
+        self._undelivered: set[asyncio.Future[object]] = set()
+        self._unready_reason: str | None = "not connected yet"
+
+    @property
+    def unready_reason(self) -> str | None:
+        """Why requests cannot be sent, None when they can."""
+        return self._unready_reason
+
+    @property
+    def reply_partition(self) -> int:
+        """The partition that is read; known once the link has been ready."""
+        if self._partition is None:
+            raise BrokerUnavailable(self._unready_reason or "not connected yet")
+        return self._partition
+
+    async def run(self, on_reply: OnReply) -> NoReturn:
+        """Connect, and connect again after every loss, until cancelled; each reply goes to `on_reply`."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                await self._run_session(on_reply)
+            except* (KafkaError, OSError, TimeoutError, _Unusable) as errors:
+                if self._unready_reason is None:
+                    self._metrics.connection_losses.inc()
+                    pause_s = _FIRST_PAUSE_S
+                self._lose(_describe(errors))
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, self._settings.max_reconnect_pause_s)
+
+    async def send(
+        self, topic: str, key: bytes | None, value: bytes, headers: Headers, on_failed: OnFailed
+    ) -> Callable[[], bool]:
+        """Hand a record to the producer, and return a function that tells whether the broker has it.
+
+        `on_failed` is called if the broker does not take it.
+        Raises `BrokerUnavailable`, or `RecordTooLarge` for what the producer would not send.
+        """
+        if self._producer is None or self._unready_reason is not None:
+            raise BrokerUnavailable(self._unready_reason or "not connected")
+        try:
+            delivery: asyncio.Future[object] = await self._producer.send(topic, value, key, headers=headers)
+        except MessageSizeTooLargeError:
+            limit = self._max_request_bytes
+            raise RecordTooLarge(f"the record and its headers have more than {limit} bytes", limit=limit) from None
+        except KafkaError as error:
+            self._break(error)
+            raise BrokerUnavailable("the broker did not take the request") from error
+        self._undelivered.add(delivery)
+        delivery.add_done_callback(lambda done: self._on_delivery(done, on_failed))
+        return delivery.done
+
+    def _on_delivery(self, delivery: "asyncio.Future[object]", on_failed: OnFailed) -> None:
+        self._undelivered.discard(delivery)
+        if delivery.cancelled():
+            return
+        error = delivery.exception()
+        if error is not None:
+            on_failed(BrokerUnavailable("the broker did not take the request"))
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        # A failed batch leaves a gap in an idempotent producer's sequence, and the broker refuses all that follow.
+        _log.warning("a request was not delivered: %s", type(error).__name__)
+        self._metrics.send_failures.inc()
+        self._broken.set()
+
+    def _lose(self, reason: str) -> None:
+        if reason != self._unready_reason:
+            _log.warning("no connection to Kafka: %s", reason)
+        self._unready_reason = reason
+        self._metrics.connected.set(0)
+        for delivery in list(self._undelivered):
+            if not delivery.done():
+                delivery.set_exception(BrokerUnavailable(reason))
+
+    async def _run_session(self, on_reply: OnReply) -> None:
+        producer = AIOKafkaProducer(
+            **self._options,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=self._max_request_bytes,
+            request_timeout_ms=self._broker_timeout_ms,
+        )
+        # Earliest applies only when our position is gone with the topic: then every reply there is, is after it.
+        consumer = AIOKafkaConsumer(
+            **self._options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            request_timeout_ms=self._broker_timeout_ms,
+        )
+        try:
+            partition = await self._connect(producer, consumer)
+            self._producer = producer
+            self._unready_reason = None
+            self._metrics.connected.set(1)
+            _log.info("connected to Kafka, replies come on %s[%d]", partition.topic, partition.partition)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read_replies(consumer, partition, on_reply))
+                tasks.create_task(self._watch(consumer, partition))
+        finally:
+            self._producer = None
+            await _close(producer, consumer)
+
+    @property
+    def _broker_timeout_ms(self) -> int:
+        return round(1_000 * self._settings.broker_timeout_s)
+
+    async def _connect(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> TopicPartition:
+        """Start both and stand at the end of the reply partition, or where the last session stopped reading."""
+        self._broken.clear()
+        async with asyncio.timeout(2 * self._settings.broker_timeout_s):
+            await producer.start()
+            await consumer.start()
+            await self._check_topics(consumer)
+            partition = await self._choose_partition(producer)
+            consumer.assign([partition])
+            end = (await consumer.end_offsets([partition]))[partition]
+            if self._next_offset is None or self._next_offset > end:
+                self._next_offset = end
+            consumer.seek(partition, self._next_offset)
+        return partition
+
+    async def _check_topics(self, consumer: AIOKafkaConsumer) -> None:
+        # Asks for all topics: asking for one by name would make a cluster that creates topics on demand create it.
+        wanted = {contract.requests(self._topics) for contract in CONTRACTS} | {self._topics.replies}
+        missing = wanted - await consumer.topics()
+        if missing:
+            raise _Unusable(f"topics do not exist: {', '.join(sorted(missing))}")
+
+    async def _choose_partition(self, producer: AIOKafkaProducer) -> TopicPartition:
+        there = await producer.partitions_for(self._topics.replies)
+        if self._settings.reply_partition is None and self._partition not in there:
+            self._partition = random.choice(sorted(there))
+            self._next_offset = None
+        if self._partition not in there:
+            raise _Unusable(f"{self._topics.replies} has no partition {self._partition}")
+        return TopicPartition(self._topics.replies, self._partition)
+
+    async def _read_replies(self, consumer: AIOKafkaConsumer, partition: TopicPartition, on_reply: OnReply) -> NoReturn:
+        while True:
+            records = (await consumer.getmany(timeout_ms=60_000)).get(partition, ())
+            for record in records:
+                self._next_offset = record.offset + 1
+                on_reply(Reply(record.value, record.headers))
+
+    async def _watch(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> NoReturn:
+        """Raise as soon as a delivery failed or the broker of the reply partition is silent.
+
+        aiokafka's clients hide a lost broker by trying for ever, so somebody has to ask.
+        """
+        while True:
+            try:
+                await asyncio.wait_for(self._broken.wait(), self._settings.probe_interval_s)
+            except TimeoutError:
+                await asyncio.wait_for(consumer.end_offsets([partition]), self._settings.broker_timeout_s)
+            else:
+                raise _Unusable("the broker did not take a request")
+
+
+def _describe(errors: BaseExceptionGroup[BaseException]) -> str:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, TimeoutError):
+        return "the broker does not answer"
+    return str(error) if isinstance(error, _Unusable) else f"no broker answers ({type(error).__name__})"
+
+
+async def _close(producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
+    """Close both within a bound, whatever state they are in."""
+    for stop in (producer.stop, consumer.stop):
+        try:
+            await asyncio.wait_for(stop(), _FLUSH_S)
+        except (KafkaError, OSError, TimeoutError) as error:
+            _log.debug("a Kafka client was cut off: %r", error)
+    # An idempotent producer flushes for ever while its broker is away, and aiokafka has no other way to drop it.
+    await producer._sender.close()  # noqa: SLF001
+    await producer.client.close()
