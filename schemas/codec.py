@@ -2,12 +2,15 @@
 
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from schemas.base import Record
 from schemas.errors import InvalidField, MalformedRecord, RecordError, RecordTooLarge
+from schemas.fields import RecordId
 from schemas.limits import AnyRequest, Limits
 
+_RECORD_ID: TypeAdapter[str] = TypeAdapter(RecordId)
 _UNKNOWN_FIELD = "extra_forbidden"
 _MALFORMED = ("json_invalid", "model_type", "model_attributes_type")
 
@@ -43,6 +46,15 @@ def decode_request(value: bytes | None, request_type: type[Request], limits: Lim
     request = decode(value, request_type)
     limits.check(request)
     return request
+
+
+def find_id(value: bytes | None) -> str | None:
+    """Return the caller's id of a value that is no valid request, where it can be made out."""
+    try:
+        fields = from_json(value or b"")
+        return _RECORD_ID.validate_python(fields["id"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def error_of(invalid: ValidationError) -> RecordError:

@@ -232,7 +232,6 @@ def build_app(settings: Settings, progress: Progress) -> WorkerApp:
         autodiscover=False,
         cython_optimizations=True,
         worker_redirect_stdouts=False,
-        datadir="var/faust",
     )
 
 

@@ -22,6 +22,9 @@ class WorkerApp(faust.App):
         self.progress = progress
         super().__init__(name, **options)
 
+    def _create_directories(self) -> None:
+        """Create nothing: without tables there is nothing to keep, and a container may be read-only."""
+
     def _new_transport(self) -> "Transport":
         return Transport(self.conf.broker_consumer, self)
 

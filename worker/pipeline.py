@@ -115,7 +115,7 @@ class Pipeline:
         try:
             request = codec.decode_request(record.value, record.contract.request_type, self._limits)
         except RecordError as error:
-            return Failed(record.default_id, error, STAGE_DECODE)
+            return Failed(codec.find_id(record.value) or record.default_id, error, STAGE_DECODE)
         record_id = request.id or record.default_id
         try:
             deadline_ms = headers.read_deadline(record.headers)
