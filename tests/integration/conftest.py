@@ -1,0 +1,52 @@
+"""One real broker for all integration tests, and fresh topics on it for each."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas import KafkaConnection, Topics
+from schemas.provision import create_topics
+from tests.integration.kafka import ContainerBroker, KafkaBroker, engine_answers, local_broker
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """Run one broker with its own port and storage; a test that stops it starts it again."""
+    if engine_answers():
+        container = ContainerBroker()
+        try:
+            container.start()
+            yield container
+        finally:
+            container.remove()
+        return
+    local = local_broker(tmp_path_factory.mktemp("kafka"))
+    local.start()
+    yield local
+    local.stop()
+
+
+@pytest.fixture
+def private_broker(tmp_path: Path) -> Iterator[KafkaBroker]:
+    """Run a broker for one test alone, to be killed at will."""
+    local = local_broker(tmp_path / "kafka")
+    local.start()
+    yield local
+    local.stop()
+
+
+@pytest.fixture
+def connection(broker: KafkaBroker) -> KafkaConnection:
+    """How to reach the shared broker."""
+    return KafkaConnection(bootstrap_servers=broker.bootstrap_servers)
+
+
+@pytest.fixture
+def fresh_topics(connection: KafkaConnection) -> Topics:
+    """All topics under a prefix that no other test has, just created."""
+    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}.")
+    asyncio.run(create_topics(connection, topics))
+    return topics
