@@ -39,6 +39,7 @@ async def create_topics(connection: KafkaConnection, topics: Topics, *, wait_s: 
         _warn_of_other_sizes(topics, partitions)
         missing = [spec for spec in topics.specs() if spec.name not in partitions]
         created = await _create(admin, missing, topics.replication_factor, deadline) if missing else []
+        await _wait_until_listed(admin, {spec.name for spec in missing}, deadline)
     return created
 
 
@@ -108,6 +109,14 @@ async def _create(
         if wanted:
             await asyncio.sleep(_RETRY_S)
     return created
+
+
+async def _wait_until_listed(admin: AIOKafkaAdminClient, names: set[str], deadline: float) -> None:
+    # The controller says "created" before the brokers have heard of it: whoever looks at once would miss some.
+    while not names <= (await _partitions(admin)).keys():
+        if time.monotonic() > deadline:
+            raise BrokerUnavailable("the topics were created, but the brokers do not list them yet")
+        await asyncio.sleep(_RETRY_S)
 
 
 def _new_topic(spec: TopicSpec, replication_factor: int) -> NewTopic:
