@@ -78,7 +78,10 @@ class ReplyTo:
 
 def first(headers: Headers, name: str) -> bytes | None:
     """Return the first value of a header, None where it is missing."""
-    return next((value for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
 
 
 def encode_partition(partition: int) -> bytes:

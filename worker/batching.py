@@ -23,8 +23,8 @@ class Cost:
     Only the ratios matter. Fitted on an AVX512-VNNI core (`python -m benchmarks.cost` prints a machine's own).
     """
 
-    run: float = 300.0
-    token: float = 30.0
+    run: float = 950.0
+    token: float = 40.0
     square: float = 0.05
 
     def of(self, windows: int, longest: int) -> float:

@@ -1,0 +1,157 @@
+"""Positions are right and entities are words, whatever the text is made of."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import Manifest
+from schemas.errors import EmptyText
+from worker.encoder import WindowLogits
+from worker.tasks.base import Encoded, merge_windows
+from worker.tasks.ner import find_entities
+from worker.tasks.qa import find_answer
+from worker.tokenizer import Passage, Reading, Tokenizer, case_of, window_bounds
+from worker.words import find_words
+
+PIECES = st.sampled_from(
+    [
+        *("London", "IBM", "Zürich", "Zu\u0308rich", "e\u0301", "a", "U.S.", "Inc.", "O'Neill's", "don't", "AT&T"),
+        *("-", ".", ",", "&", " ", "\r\n", "\t", "\u00a0", "\u200b", "\u200d", "\ufeff", "\x00", "\ufffd"),
+        *("😀", "👩\u200d👩\u200d👧", "🇬🇧", "हिन्दी", "ภาษาไทย", "東京", "한국어", "שלום", "مرحبا", "ﬁ", "İ", "ß"),
+        *("<b>", "http://x.y/?a=1", "1,000.5", "x" * 120),
+    ]
+)
+TEXTS = st.lists(st.one_of(PIECES, st.characters(exclude_categories=["Cs"])), min_size=1, max_size=60).map("".join)
+
+
+def _read(tokenizer: Tokenizer, passage: Passage) -> Reading | None:
+    try:
+        return tokenizer.read(passage)
+    except EmptyText:
+        return None
+
+
+def _encoded(reading: Reading, seed: int) -> Encoded:
+    rng = np.random.default_rng(seed)
+    logits = tuple(
+        WindowLogits(
+            rng.normal(size=2).astype(np.float32),
+            rng.normal(size=(len(window), 9)).astype(np.float32),
+            rng.normal(size=(len(window), 2)).astype(np.float32),
+        )
+        for window in reading.windows
+    )
+    return Encoded(reading, logits)
+
+
+@given(TEXTS)
+@settings(deadline=None)
+def test_words_cover_the_text_but_for_white_space(text: str) -> None:
+    words = find_words(text)
+
+    covered = {at for start, end in words for at in range(start, end)}
+    assert all(char.isspace() for at, char in enumerate(text) if at not in covered)
+    assert all(not any(char.isspace() for char in text[start:end]) for start, end in words)
+    assert all(left.end_char <= right.start_char for left, right in pairwise(words))
+
+
+@given(TEXTS, st.integers(0, 2**31))
+@settings(deadline=None)
+def test_entities_are_whole_words_at_their_exact_positions(
+    tokenizer: Tokenizer, manifest: Manifest, text: str, seed: int
+) -> None:
+    reading = _read(tokenizer, Passage(text))
+    if reading is None:
+        return
+
+    entities = find_entities(_encoded(reading, seed), manifest)
+
+    words = find_words(text)
+    starts, ends = {word.start_char for word in words}, {word.end_char for word in words}
+    for entity in entities:
+        assert text[entity.start_char : entity.end_char] == entity.text
+        assert entity.start_char in starts
+        assert entity.end_char in ends
+    assert all(a.end_char <= b.start_char for a, b in pairwise(entities))
+
+
+@given(TEXTS, st.integers(0, 2**31))
+@settings(deadline=None)
+def test_answer_is_cut_from_the_context(narrow_tokenizer: Tokenizer, manifest: Manifest, text: str, seed: int) -> None:
+    reading = _read(narrow_tokenizer, Passage(text, "Where is it?"))
+    if reading is None:
+        return
+
+    answer = find_answer(_encoded(reading, seed), manifest)
+
+    assert answer.text == text[answer.start_char : answer.end_char]
+    assert 0 <= answer.start_char < answer.end_char <= len(text)
+    assert 0 <= answer.score <= 1
+
+
+@given(TEXTS)
+@settings(deadline=None)
+def test_windows_hold_every_token_and_never_too_many(narrow_tokenizer: Tokenizer, text: str) -> None:
+    reading = _read(narrow_tokenizer, Passage(text, "Where is it?"))
+    if reading is None:
+        return
+
+    seen = {at for window in reading.windows for at in range(window.first, window.first + window.count)}
+    assert seen == set(range(len(reading.starts)))
+    assert all(len(window) <= 24 for window in reading.windows)
+    assert all((window.token_type_ids < 8).all() for window in reading.windows)
+
+
+@given(TEXTS)
+@settings(deadline=None)
+def test_token_spans_lie_inside_the_text(tokenizer: Tokenizer, text: str) -> None:
+    reading = _read(tokenizer, Passage(text))
+    if reading is None:
+        return
+
+    assert (reading.starts >= 0).all()
+    assert (reading.starts <= reading.ends).all()
+    assert (reading.ends <= len(text)).all()
+
+
+@given(TEXTS)
+@settings(deadline=None)
+def test_merged_logits_come_from_the_window_that_owns_the_token(narrow_tokenizer: Tokenizer, text: str) -> None:
+    reading = _read(narrow_tokenizer, Passage(text))
+    if reading is None:
+        return
+    # Every logit says which window and which token it belongs to.
+    per_window = []
+    for number, window in enumerate(reading.windows):
+        rows = np.full((len(window), 2), -1, np.float32)
+        rows[window.text_at : window.text_at + window.count, 0] = number
+        rows[window.text_at : window.text_at + window.count, 1] = np.arange(window.first, window.first + window.count)
+        per_window.append(rows)
+
+    merged, owners = merge_windows(reading, per_window)
+
+    assert (merged[:, 0] == owners).all()
+    assert (merged[:, 1] == np.arange(len(owners))).all()
+
+
+@given(st.integers(1, 5000), st.integers(2, 400), st.integers(0, 400))
+def test_window_bounds_overlap_and_reach_the_end(tokens: int, room: int, stride: int) -> None:
+    bounds = window_bounds(tokens, room, stride)
+
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == tokens
+    assert all(0 < end - first <= room for first, end in bounds)
+    shared = min(stride, room // 2)
+    assert all(left[1] - right[0] == shared for left, right in pairwise(bounds))
+
+
+@pytest.mark.parametrize(
+    ("word", "case"),
+    [("word", 0), ("42", 0), ("...", 0), ("Word", 1), ("A", 1), ("WORD", 2), ("iPhone", 3), ("McDonald", 3),
+     ("東京", 0), ("Élan", 1), ("ÉLAN", 2), ("B2B", 2), ("B2", 1)],
+)  # fmt: skip
+def test_case_of_a_word(word: str, case: int) -> None:
+    assert case_of(word) == case
