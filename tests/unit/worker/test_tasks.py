@@ -60,7 +60,8 @@ def _label(tokenizer: Tokenizer, manifest: Manifest, text: str, labels: dict[str
         ("Anna Berta", {"Anna": "B-PER", "Berta": "I-PER"}, [("Anna Berta", "PER")]),
         ("Schwarzenegger's film", {"Schwarz": "B-PER"}, [("Schwarzenegger", "PER")]),  # never a word piece
         ("the AT&T shares", {"AT": "B-ORG"}, [("AT&T", "ORG")]),
-        ("Zu\u0308rich\r\n👩\u200d👧 Bern", {"Zu": "B-LOC", "Bern": "B-LOC"}, [("Zu\u0308rich", "LOC"), ("Bern", "LOC")]),
+        ("Zu\u0308rich\r\n👩\u200d👧", {"Zu": "B-LOC"}, [("Zu\u0308rich", "LOC")]),
+        ("👩\u200d👩\u200d👧 Bern", {"Bern": "B-LOC"}, [("Bern", "LOC")]),
         ("no names", {}, []),
     ],
 )  # fmt: skip
