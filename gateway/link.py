@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -21,8 +21,8 @@ _HEADER_ROOM_BYTES = 128 * 1024
 """Beside the value a record holds our headers and the caller's trace state, which uvicorn bounds to 64 KiB."""
 _BATCH_BYTES = 256 * 1024
 """aiokafka's own 16 KiB makes a burst of callers wait for one another's round trips."""
-_FLUSH_S = 1.0
-"""For records that the broker has not confirmed when a session ends; their callers are answered anyway."""
+_CLOSE_S = 1.0
+"""For each step of closing; the callers whose requests are not confirmed by then have been answered already."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,13 +73,8 @@ class KafkaLink:
         """Connect, and connect again after every loss, until cancelled; each reply goes to `on_reply`."""
         pause_s = _FIRST_PAUSE_S
         while True:
-            try:
-                await self._run_session(on_reply)
-            except* (KafkaError, OSError, TimeoutError, _Unusable) as errors:
-                if self._unready_reason is None:
-                    self._metrics.connection_losses.inc()
-                    pause_s = _FIRST_PAUSE_S
-                self._lose(_describe(errors))
+            if await self._run_session(on_reply):
+                pause_s = _FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, self._settings.max_reconnect_pause_s)
 
@@ -121,15 +116,21 @@ class KafkaLink:
         self._broken.set()
 
     def _lose(self, reason: str) -> None:
+        """Say why requests cannot be sent, and answer the callers whose request the broker does not have."""
         if reason != self._unready_reason:
             _log.warning("no connection to Kafka: %s", reason)
+        if self._producer is not None:
+            self._metrics.connection_losses.inc()
+        self._producer = None
         self._unready_reason = reason
         self._metrics.connected.set(0)
         for delivery in list(self._undelivered):
             if not delivery.done():
                 delivery.set_exception(BrokerUnavailable(reason))
 
-    async def _run_session(self, on_reply: OnReply) -> None:
+    async def _run_session(self, on_reply: OnReply) -> bool:
+        """Connect and carry until the connection is lost; returns whether it was ever there."""
+        was_ready = False
         producer = AIOKafkaProducer(
             **self._options,
             acks="all",
@@ -150,14 +151,17 @@ class KafkaLink:
             partition = await self._connect(producer, consumer)
             self._producer = producer
             self._unready_reason = None
+            was_ready = True
             self._metrics.connected.set(1)
             _log.info("connected to Kafka, replies come on %s[%d]", partition.topic, partition.partition)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_replies(consumer, partition, on_reply))
                 tasks.create_task(self._watch(consumer, partition))
+        except* (KafkaError, OSError, TimeoutError, _Unusable) as errors:
+            self._lose(_describe(errors))
         finally:
-            self._producer = None
             await _close(producer, consumer)
+        return was_ready
 
     @property
     def _broker_timeout_ms(self) -> int:
@@ -225,12 +229,23 @@ def _describe(errors: BaseExceptionGroup[BaseException]) -> str:
 
 
 async def _close(producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
-    """Close both within a bound, whatever state they are in."""
-    for stop in (producer.stop, consumer.stop):
-        try:
-            await asyncio.wait_for(stop(), _FLUSH_S)
-        except (KafkaError, OSError, TimeoutError) as error:
-            _log.debug("a Kafka client was cut off: %r", error)
-    # An idempotent producer flushes for ever while its broker is away, and aiokafka has no other way to drop it.
-    await producer._sender.close()  # noqa: SLF001
-    await producer.client.close()
+    """Close both within a bound, whatever state they are in, though aiokafka offers that for neither.
+
+    What the broker has not confirmed is given up: nobody waits for it any more, and it is expired soon.
+    """
+    # An idempotent producer with unconfirmed records never stops while its broker is away.
+    await _finish(producer._sender.close())  # noqa: SLF001
+    producer._message_accumulator._batches.clear()  # noqa: SLF001
+    await asyncio.gather(_finish(producer.stop()), _finish(consumer.stop()))
+    # A consumer with an open request raises that request's cancellation before it has closed its connections.
+    await _finish(consumer._client.close())  # noqa: SLF001
+
+
+async def _finish(closing: Coroutine[Any, Any, None]) -> None:
+    # In a task of its own, for aiokafka's clients raise the cancellation of their inner tasks.
+    task = asyncio.create_task(closing)
+    await asyncio.wait({task}, timeout=_CLOSE_S)
+    if not task.done():
+        task.cancel()
+    elif not task.cancelled() and task.exception() is not None:
+        _log.debug("a Kafka client did not close well: %r", task.exception())
