@@ -206,7 +206,7 @@ def build_producer(kafka: KafkaConnection) -> AIOKafkaProducer:
 
 def build_app(settings: Settings, progress: Progress) -> WorkerApp:
     """Return the Faust app: its group and connection; no tables, no web server, no topics of its own."""
-    app = WorkerApp(
+    return WorkerApp(
         settings.group,
         progress=progress,
         broker=[f"kafka://{server}" for server in settings.kafka.servers],
@@ -233,9 +233,6 @@ def build_app(settings: Settings, progress: Progress) -> WorkerApp:
         cython_optimizations=True,
         worker_redirect_stdouts=False,
     )
-    # Faust's own statistics cost several calls a record; ours are in `worker.metrics`.
-    app.sensors.remove(app.monitor)
-    return app
 
 
 def credentials(kafka: KafkaConnection) -> faust.auth.Credentials | None:

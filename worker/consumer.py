@@ -5,12 +5,14 @@ that it skips in a rebalance, and stops committing for ever after a gap in the o
 first offset that is not done is the offset to commit.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode import ServiceT
 
 from worker.progress import Progress
 
@@ -18,9 +20,17 @@ from worker.progress import Progress
 class WorkerApp(faust.App):
     """A Faust app that commits by `progress`."""
 
+    logger = logging.getLogger("faust")
+
     def __init__(self, name: str, progress: Progress, **options: Any) -> None:
         self.progress = progress
         super().__init__(name, **options)
+
+    def on_init_dependencies(self) -> Iterable[ServiceT]:
+        """Return Faust's services, without its statistics: they cost several calls a record, ours are in `Metrics`."""
+        services = super().on_init_dependencies()
+        self.sensors.remove(self.monitor)
+        return services
 
     def _create_directories(self) -> None:
         """Create nothing: without tables there is nothing to keep, and a container may be read-only."""
@@ -33,6 +43,7 @@ class Consumer(driver.Consumer):
     """Commits the offset of the first record that is not delivered yet."""
 
     app: WorkerApp
+    logger = logging.getLogger("faust")
 
     def _filter_tps_with_pending_acks(self, topics: Iterable[object] | None = None) -> Iterator[TP]:
         return iter([TP(*partition) for partition in self.app.progress])
