@@ -61,14 +61,25 @@ class Broker:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    def check(self) -> None:
+        """Raise `PortTaken` or `DiskFull` where it makes no sense to start; changes nothing."""
+        check_free(HOST, self.port, "the Kafka broker", "Stop what listens there, or set NLP_LOCAL_BROKER_PORT.")
+        there = next(path for path in (self.directory, *self.directory.parents) if path.exists())
+        free = shutil.disk_usage(there).free
+        if free < _FREE_BYTES:
+            raise DiskFull(
+                f"{there} has {free / 2**20:.0f} MB of free disk, the broker needs {_FREE_BYTES / 2**20:.0f} "
+                "to begin with. Free some, or put NLP_LOCAL_DATA on another disk."
+            )
+
     def start(self) -> None:
         """Start the broker, on fresh storage the first time, and wait until it takes records.
 
         Raises `PortTaken`, `DiskFull`, `JavaMissing`, or `ProcessDied` with the last lines of its log. After any of
         them nothing runs.
         """
-        check_free(HOST, self.port, "the Kafka broker", "Stop what listens there, or another `make run`.")
-        self._check_disk()
+        self.check()
+        self.directory.mkdir(parents=True, exist_ok=True)
         # The controller speaks to this broker alone, so any free port does and none can be in the way next time.
         properties = server_properties(self.directory, HOST, self.port, free_port(HOST))
         (self.directory / "server.properties").write_text(properties)
@@ -121,31 +132,20 @@ class Broker:
                 raise ProcessDied(f"the Kafka broker was not ready within {_START_S:.0f} s; see {self.log}")
             time.sleep(_POLL_S)
 
-    def _check_disk(self) -> None:
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(self.directory).free
-        except OSError as failed:
-            raise DiskFull(f"the broker's storage {self.directory} cannot be made: {failed.strerror}") from failed
-        if free < _FREE_BYTES:
-            raise DiskFull(
-                f"{self.directory} has {free / 2**20:.0f} MB of free disk, the broker needs {_FREE_BYTES / 2**20:.0f} "
-                "to begin with. Free some, or put NLP_LOCAL_DATA on another disk."
-            )
-
     def _format(self) -> None:
         # A format that was broken off leaves a directory that the next one refuses.
         shutil.rmtree(self.directory / "data", ignore_errors=True)
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         arguments = ("format", "--config", str(self.directory / "server.properties"), "--cluster-id", cluster_id)
         formatting = self._java("kafka.tools.StorageTool", *arguments, "--standalone")
+        is_done = False
         try:
-            failed = formatting.wait(_START_S)
-        except BaseException:
+            is_done = formatting.wait(_START_S) == 0
+        finally:
             process.kill(formatting)
-            raise
-        if failed:
-            shutil.rmtree(self.directory / "data", ignore_errors=True)
+            if not is_done:
+                shutil.rmtree(self.directory / "data", ignore_errors=True)
+        if not is_done:
             raise self.why_it_died()
 
     def _java(

@@ -39,14 +39,16 @@ def start(
 
 def stop(process: "subprocess.Popen[bytes]", *, within_s: float) -> int:
     """Ask the process to end, kill its session when it does not within the time, and return its exit status."""
-    if process.poll() is None:
-        process.terminate()
-        try:
+    try:
+        if process.poll() is None:
+            process.terminate()
             process.wait(within_s)
-        except subprocess.TimeoutExpired:
-            pass
-    kill(process)
-    return process.wait()
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        # Also when a second Ctrl-C ends the wait.
+        kill(process)
+    return process.returncode
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:

@@ -50,3 +50,36 @@ class Settings(BaseSettings):
     def jars(self) -> Path:
         """The directory of the broker's jars."""
         return self.cache.expanduser() / "jars"
+
+
+class WorkerAddress(BaseSettings):
+    """Where the first worker serves metrics and health: the worker's own settings of these names."""
+
+    model_config = SettingsConfigDict(env_prefix="NLP_WORKER_", frozen=True)
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=6066, ge=1, le=65_535)
+
+    @property
+    def url(self) -> str:
+        """Where a person on this machine finds it."""
+        return _url(self.http_host, self.http_port)
+
+
+class GatewayAddress(BaseSettings):
+    """Where the gateway listens: the gateway's own settings of these names."""
+
+    model_config = SettingsConfigDict(env_prefix="NLP_GATEWAY_", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65_535)
+
+    @property
+    def url(self) -> str:
+        """Where a person on this machine finds it."""
+        return _url(self.host, self.port)
+
+
+def _url(host: str, port: int) -> str:
+    # Listening on every address is no address to go to.
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
