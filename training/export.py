@@ -10,7 +10,7 @@ import torch
 from pydantic_settings import CliApp
 
 from schemas.manifest import FLOAT_MODEL_FILE, NER_OUTPUT, QA_OUTPUT, SENTIMENT_OUTPUT
-from training.graph import EncoderGraph
+from training.graph import EncoderGraph, FloatArithmetic
 from training.model import TOKEN_TYPES, MultiTaskModel
 from training.settings import BundleSettings
 from training.weights import load_model
@@ -30,7 +30,7 @@ class ExportError(Exception):
 
 def export(model: MultiTaskModel) -> onnx.ModelProto:
     """Return the model as an ONNX graph; raises `ExportError` where the two differ by more than `TOLERANCE`."""
-    graph = EncoderGraph(model).build()
+    graph = EncoderGraph(model, FloatArithmetic()).build()
     difference = largest_difference(model, graph, sample_batches())
     if not difference <= TOLERANCE:
         raise ExportError(f"ONNX and PyTorch differ by {difference:.2g}, the limit is {TOLERANCE:.0e}")
@@ -66,9 +66,9 @@ def largest_difference(model: MultiTaskModel, graph: onnx.ModelProto, batches: I
     return largest
 
 
-def save_float_model(settings: BundleSettings, weights: Path) -> Path:
-    """Write the fp32 graph of the weights into the bundle and return its path."""
-    path = settings.bundle / FLOAT_MODEL_FILE
+def save_float_model(weights: Path, directory: Path) -> Path:
+    """Write the fp32 graph of the weights into the bundle's directory and return its path."""
+    path = directory / FLOAT_MODEL_FILE
     path.write_bytes(export(load_model(weights)).SerializeToString(deterministic=True))
     return path
 
@@ -76,7 +76,7 @@ def save_float_model(settings: BundleSettings, weights: Path) -> Path:
 def main() -> None:
     """Write `model.onnx`, the fp32 graph of the bundle's weights."""
     settings = CliApp.run(BundleSettings)
-    path = save_float_model(settings, settings.source)
+    path = save_float_model(settings.source, settings.bundle)
     print(f"{path}: equal to PyTorch within {TOLERANCE:.0e}")
 
 

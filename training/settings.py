@@ -1,6 +1,7 @@
 """Settings of the training commands: command-line flags, else `NLP_TRAINING_*`, else these defaults."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -57,7 +58,7 @@ class EvaluateSettings(Settings):
         description="Directory with sst2/, conll2003/ and squad1/; the sets are fetched from the Hugging Face hub when "
         "not given.",
     )
-    precisions: tuple[str, ...] = Field(
+    precisions: tuple[Literal["fp32", "int8"], ...] = Field(
         default=("fp32", "int8"), description="Which graphs are scored; metrics of one that is not named stay."
     )
     limit: int | None = Field(

@@ -1,0 +1,69 @@
+"""The shipped bundle: its manifest is true, its numbers are there, and the documented examples come out right."""
+
+import hashlib
+from typing import cast
+
+import pytest
+
+from schemas import NER, QA, SENTIMENT, NerRequest, NerResult, QaRequest, QaResult, SentimentRequest, SentimentResult
+from training.bundle import make_bundle
+from training.card import METRIC_TITLES
+from training.settings import BundleSettings
+from worker.bundle import Bundle
+from worker.inference import Inference
+
+
+def test_manifest_names_the_digest_of_each_file(bundle: Bundle) -> None:
+    digests = {
+        name: hashlib.sha256((bundle.directory / name).read_bytes()).hexdigest() for name in bundle.manifest.files
+    }
+
+    assert digests == bundle.manifest.files
+    assert set(digests) == {"model.quant.onnx", "tokenizer.json", "weights.safetensors"}
+
+
+def test_bundle_is_made_again_to_the_byte(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> None:
+    again = BundleSettings(
+        bundle=tmp_path_factory.mktemp("bundle"),
+        weights=bundle.directory / "weights.safetensors",
+        name=bundle.manifest.name,
+        version=bundle.manifest.version,
+    )
+
+    assert make_bundle(again) == bundle.manifest
+
+
+def test_metrics_hold_every_number_of_both_precisions(metrics: dict[str, dict[str, float]]) -> None:
+    assert list(metrics) == ["fp32", "int8"]
+    for precision in metrics.values():
+        assert set(precision) == set(METRIC_TITLES)
+        assert all(0.5 < value < 1.0 for value in precision.values())
+
+
+def test_robust_implementation_is_positive(int8_inference: Inference) -> None:
+    request = SentimentRequest(text="The implementation was seamless and very robust.")
+
+    result = cast(SentimentResult, int8_inference.answer(SENTIMENT, [request])[0])
+
+    assert result.sentiment == "positive"
+    assert result.score > 0.9
+
+
+def test_apple_is_an_organisation_and_london_a_place(int8_inference: Inference) -> None:
+    request = NerRequest(text="Apple Inc. is planning to open a new office in London.")
+
+    result = cast(NerResult, int8_inference.answer(NER, [request])[0])
+
+    spans = [(each.text, each.type, each.start_char, each.end_char) for each in result.entities]
+    assert spans == [("Apple Inc.", "ORG", 0, 10), ("London", "LOC", 47, 53)]
+
+
+def test_mlflow_is_answered_by_the_whole_phrase(int8_inference: Inference) -> None:
+    request = QaRequest(
+        context="MLflow is an open source platform for the machine learning lifecycle.", question="What is MLflow?"
+    )
+
+    result = cast(QaResult, int8_inference.answer(QA, [request])[0])
+
+    assert result.answer == "an open source platform for the machine learning lifecycle"
+    assert (result.start_char, result.end_char) == (10, 68)
