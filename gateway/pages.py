@@ -24,7 +24,7 @@ _POLICY = {
 }
 _PAGES = {
     "/": ("index.html", {}),
-    "/docs": ("docs.html", {"style-src": "'self' 'unsafe-inline'"}),
+    "/docs": ("docs.html", {}),
     # Redoc styles itself at run time and searches in a worker made from a blob.
     "/redoc": ("redoc.html", {"style-src": "'self' 'unsafe-inline'", "worker-src": "'self' blob:"}),
 }
