@@ -24,9 +24,8 @@ def check_free(host: str, port: int, what: str, remedy: str) -> None:
         # A port whose last connections still close counts as free, as it does for the servers we start.
         socket.create_server((host, port), reuse_port=False).close()
     except OSError as taken:
-        raise PortTaken(
-            f"port {port} on {host}, which {what} needs, is taken ({os.strerror(taken.errno or 0)}). {remedy}"
-        ) from taken
+        reason = os.strerror(taken.errno or 0)
+        raise PortTaken(f"port {port} on {host}, which {what} needs, is taken ({reason}). {remedy}") from taken
 
 
 def broker_answers(host: str, port: int) -> bool:

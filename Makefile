@@ -1,0 +1,97 @@
+# Everything is done from here: `make` prints what there is. Needs Python 3.11 or newer; `make run` brings the rest.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The first Python that is new enough, the one people call python3 before others.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+WORKERS ?= 1
+
+RUN := .venv/bin/python
+DEV := .venv-dev/bin
+COMPILE := $(DEV)/uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style=line
+
+.PHONY: help
+help: ## Print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run WORKERS=3                                 three workers in one consumer group"
+	@echo "  make run KAFKA_BOOTSTRAP_SERVERS=host:9092         a cluster that is there; KAFKA_* has its credentials"
+
+.PHONY: run
+run: .venv ## Start Kafka, worker and gateway; Ctrl-C stops them
+	@NLP_LOCAL_WORKERS=$(WORKERS) $(RUN) -m local.run
+
+.PHONY: demo
+demo: .venv ## Stream sample texts through the running system
+	@$(RUN) -m local.demo
+
+.PHONY: test
+test: .venv-dev ## Run every test, against a real broker
+	@$(DEV)/python -m pytest
+
+.PHONY: test-unit
+test-unit: .venv-dev ## Run the tests that need neither broker nor model
+	@$(DEV)/python -m pytest tests/unit
+
+.PHONY: test-integration
+test-integration: .venv-dev ## Run the tests against a real broker
+	@$(DEV)/python -m pytest tests/integration
+
+.PHONY: lint
+lint: .venv-dev ## Check style and formatting
+	@$(DEV)/ruff check .
+	@$(DEV)/ruff format --check .
+
+.PHONY: type
+type: .venv-dev ## Check types
+	@$(DEV)/mypy
+
+.PHONY: format
+format: .venv-dev ## Format the code and mend what can be mended
+	@$(DEV)/ruff check --fix .
+	@$(DEV)/ruff format .
+
+.PHONY: schemas
+schemas: .venv-dev ## Write the JSON Schemas of all records
+	@$(DEV)/python -m schemas.generate
+
+.PHONY: bundle
+bundle: .venv-dev ## Make the model bundle from the trained weights
+	@$(DEV)/python -m training.bundle
+
+.PHONY: evaluate
+evaluate: .venv-dev ## Score the bundle with the official metrics
+	@$(DEV)/python -m training.evaluate
+
+.PHONY: bench
+bench: .venv-dev ## Measure throughput, latency and memory end to end
+	@$(DEV)/python -m benchmarks
+
+.PHONY: lock
+lock: .venv-dev ## Pin all requirements and Kafka's jars anew
+	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	@$(COMPILE) requirements.in -c requirements-dev.txt -o requirements.txt
+	@$(COMPILE) requirements-local.in -c requirements-dev.txt -o requirements-local.txt
+	@$(COMPILE) requirements-training.in -c requirements-dev.txt -o requirements-training.txt
+	@$(DEV)/python -m local.lock
+
+.PHONY: clean
+clean: ## Remove environments, caches and Kafka's data
+	@rm -rf .venv .venv-dev var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: .python
+.python:
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed and was not found: install python3.11, or say make PYTHON=..." >&2; \
+		exit 1; }
+
+.PHONY: .venv
+.venv: .python
+	@$(PYTHON) local/environment.py .venv requirements.txt requirements-local.txt
+
+.PHONY: .venv-dev
+.venv-dev: .python
+	@$(PYTHON) local/environment.py .venv-dev requirements-dev.txt
