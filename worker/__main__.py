@@ -27,9 +27,9 @@ def main() -> int:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    for chatty in ("aiokafka", "faust", "mode"):
-        # Their debug and info calls are formatted for every record and every heartbeat.
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Their debug and info calls are formatted for every record and every heartbeat; Faust warns of nothing that matters.
+    for chatty, level in (("aiokafka", logging.WARNING), ("faust", logging.ERROR), ("mode", logging.ERROR)):
+        logging.getLogger(chatty).setLevel(level)
     try:
         asyncio.run(_run(settings))
     except ServiceError as error:

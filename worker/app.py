@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from time import monotonic
 from typing import cast
 
@@ -16,6 +17,7 @@ from schemas import KafkaConnection, ServiceError
 from schemas.errors import BrokerUnavailable
 from schemas.provision import missing_topics
 from schemas.topics import OUTPUT_BYTES
+from worker.addresses import Addresses
 from worker.agents import Intake
 from worker.bundle import Bundle, load_bundle
 from worker.consumer import Consumer, WorkerApp
@@ -121,7 +123,9 @@ class Worker:
         await producer.start()
         stack.push_async_callback(producer.stop)
         outputs = Outputs(settings.topics, settings.reply_headers, bundle.identity)
-        delivery = Delivery(producer, outputs, self._in_flight, self._metrics, self._fail)
+        delivery = Delivery(
+            producer, Addresses(partial(list_partitions, producer)), outputs, self._in_flight, self._metrics, self._fail
+        )
         pipeline.start(settings.engine_threads, delivery.deliver, self._fail)
         stack.callback(pipeline.stop)
         app = build_app(settings, self._progress)
@@ -202,6 +206,12 @@ def build_producer(kafka: KafkaConnection) -> AIOKafkaProducer:
         # What it cannot send for this long it gives up, and with it the worker: longer than a broker's restart.
         request_timeout_ms=60_000,
     )
+
+
+async def list_partitions(producer: AIOKafkaProducer) -> dict[str, set[int]]:
+    """Return the partitions of every topic of the cluster; raises `KafkaError` when no broker answers."""
+    found = await producer.client.fetch_all_metadata()
+    return {topic: found.partitions_for_topic(topic) or set() for topic in found.topics()}
 
 
 def build_app(settings: Settings, progress: Progress) -> WorkerApp:

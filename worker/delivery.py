@@ -11,13 +11,17 @@ from typing import Protocol
 from aiokafka.errors import InvalidTopicError, KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from schemas.errors import InvalidHeader, RecordError, ResultTooLarge, ServiceError
+from worker.addresses import Addresses
 from worker.metrics import Metrics
 from worker.ordering import KeyOrder
 from worker.outputs import DEAD_LETTER, ERROR_REPLY, REPLY, STAGE_SEND, Output, Outputs
 from worker.records import Failed, Incoming, Outcome
 
-METADATA_WAIT_S = 5.0
+METADATA_WAIT_S = 2.0
 """How long to look for a reply topic that was never heard of: the whole delivery waits meanwhile."""
+
+MISSING_FOR_S = 30.0
+"""How long a reply topic that is not there is not looked for again."""
 
 _NO_SUCH_TOPIC = (UnknownTopicOrPartitionError, InvalidTopicError)
 
@@ -41,9 +45,6 @@ class Producer(Protocol):
         headers: list[tuple[str, bytes | None]] | None = None,
     ) -> "asyncio.Future[object]":
         """Queue a record; the future ends when the broker has confirmed it."""
-
-    async def partitions_for(self, topic: str) -> set[int]:
-        """Return the partitions of a topic."""
 
 
 class InFlight:
@@ -114,12 +115,14 @@ class Delivery:
     def __init__(
         self,
         producer: Producer,
+        addresses: Addresses,
         outputs: Outputs,
         in_flight: InFlight,
         metrics: Metrics,
         fail: Callable[[BaseException], None],
     ) -> None:
         self._producer = producer
+        self._addresses = addresses
         self._outputs = outputs
         self._in_flight = in_flight
         self._metrics = metrics
@@ -127,7 +130,7 @@ class Delivery:
         self._order = KeyOrder()
         self._ready: deque[tuple[Incoming, Outcome]] = deque()
         self._has_ready = asyncio.Event()
-        self._known_partitions: dict[str, set[int]] = {}
+        self._missing_since: dict[str, float] = {}
 
     def take(self, record: Incoming) -> None:
         """Note a record that was taken: its outcome will be delivered after those of earlier ones of its key."""
@@ -166,7 +169,7 @@ class Delivery:
         for output in outputs:
             try:
                 if output.kind in (REPLY, ERROR_REPLY):
-                    await self._check_address(output)
+                    await self._addresses.check(output.topic, output.partition)
                 sent = await self._producer.send(
                     output.topic, output.value, output.key, output.partition, output.timestamp_ms, output.headers
                 )
@@ -174,18 +177,6 @@ class Delivery:
                 self._undeliverable(telling, output, fault)
             else:
                 sent.add_done_callback(partial(self._confirmed, telling, output, monotonic()))
-
-    async def _check_address(self, output: Output) -> None:
-        """Raise `InvalidHeader` for a reply topic or partition that is not there; sending would wait for it."""
-        partitions = self._known_partitions.get(output.topic)
-        if partitions is None or (output.partition is not None and output.partition not in partitions):
-            try:
-                partitions = await asyncio.wait_for(self._producer.partitions_for(output.topic), METADATA_WAIT_S)
-            except (TimeoutError, *_NO_SUCH_TOPIC):
-                raise InvalidHeader(f"reply topic {output.topic}: there is no such topic") from None
-            self._known_partitions[output.topic] = partitions
-        if output.partition is not None and output.partition not in partitions:
-            raise InvalidHeader(f"reply topic {output.topic}: there is no partition {output.partition}")
 
     def _confirmed(self, telling: _Telling, output: Output, sent_at: float, sent: "asyncio.Future[object]") -> None:
         if sent.cancelled():

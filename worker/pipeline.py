@@ -30,6 +30,9 @@ Item = TypeVar("Item")
 GROUP_RECORDS = 64
 """Records tokenised together: tokenising in groups is faster, but the engine waits for the whole group."""
 
+STOP_S = 5.0
+"""How long a run under way may take to end; the threads are daemons, so a stuck one does not keep the process."""
+
 STAGE_DECODE = "VALUE_CONVERTER"
 STAGE_TASK = "TRANSFORMATION"
 """Stages in Kafka Connect's words, for the dead letters' headers."""
@@ -88,7 +91,7 @@ class Pipeline:
         self._waiting.close()
         self._finished.put(None)
         for thread in self._threads:
-            thread.join()
+            thread.join(STOP_S)
 
     def _tokenise_all(self) -> None:
         while (records := _take_group(self._submitted, GROUP_RECORDS)) is not None:
