@@ -4,8 +4,10 @@
 MAKEFLAGS += --no-print-directory
 
 # The first Python that is new enough, the one people call python3 before others.
-PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+ifndef PYTHON
+PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+endif
 WORKERS ?= 1
 
 RUN := .venv/bin/python
