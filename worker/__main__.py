@@ -27,7 +27,7 @@ def main() -> int:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    # Their debug and info calls are formatted for every record and every heartbeat; Faust warns of nothing that matters.
+    # Their debug and info calls are formatted for every record and every heartbeat; Faust warns of nothing of weight.
     for chatty, level in (("aiokafka", logging.WARNING), ("faust", logging.ERROR), ("mode", logging.ERROR)):
         logging.getLogger(chatty).setLevel(level)
     try:

@@ -23,6 +23,7 @@ METADATA_WAIT_S = 2.0
 MISSING_FOR_S = 30.0
 """How long a reply topic that is not there is not looked for again."""
 
+_MISSING_REMEMBERED = 1_000
 _NO_SUCH_TOPIC = (UnknownTopicOrPartitionError, InvalidTopicError)
 
 
