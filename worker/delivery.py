@@ -17,13 +17,6 @@ from worker.ordering import KeyOrder
 from worker.outputs import DEAD_LETTER, ERROR_REPLY, REPLY, STAGE_SEND, Output, Outputs
 from worker.records import Failed, Incoming, Outcome
 
-METADATA_WAIT_S = 2.0
-"""How long to look for a reply topic that was never heard of: the whole delivery waits meanwhile."""
-
-MISSING_FOR_S = 30.0
-"""How long a reply topic that is not there is not looked for again."""
-
-_MISSING_REMEMBERED = 1_000
 _NO_SUCH_TOPIC = (UnknownTopicOrPartitionError, InvalidTopicError)
 
 
@@ -131,7 +124,6 @@ class Delivery:
         self._order = KeyOrder()
         self._ready: deque[tuple[Incoming, Outcome]] = deque()
         self._has_ready = asyncio.Event()
-        self._missing_since: dict[str, float] = {}
 
     def take(self, record: Incoming) -> None:
         """Note a record that was taken: its outcome will be delivered after those of earlier ones of its key."""
