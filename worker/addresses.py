@@ -1,4 +1,4 @@
-"""Reply addresses, looked up before a reply is sent: sending to a missing topic would wait a minute for it."""
+"""Reply addresses, looked up before a reply is sent: a send to a topic that is not there would wait a minute for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Set

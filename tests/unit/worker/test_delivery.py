@@ -12,6 +12,7 @@ from schemas import Topics
 from schemas.errors import MalformedRecord
 from schemas.headers import Headers, ReplyHeaderNames
 from tests.records import incoming
+from worker.addresses import Addresses
 from worker.delivery import Delivery, DeliveryError, InFlight
 from worker.metrics import Metrics
 from worker.outputs import Outputs
@@ -58,8 +59,8 @@ class SlowProducer:
         self.sent.append(Sent(topic, value, key, partition, timestamp_ms, headers or [], confirmed))
         return confirmed
 
-    async def partitions_for(self, topic: str) -> set[int]:
-        return self.partitions
+    async def list_partitions(self) -> dict[str, set[int]]:
+        return {Topics().replies: self.partitions}
 
     async def count(self, number: int) -> list[Sent]:
         async with asyncio.timeout(5):
@@ -75,7 +76,8 @@ class Bench:
         self.in_flight = InFlight(4, 1_000_000, self.metrics)
         self.faults: list[BaseException] = []
         outputs = Outputs(Topics(), ReplyHeaderNames(), "minilm:1@sha256:0")
-        self.delivery = Delivery(self.producer, outputs, self.in_flight, self.metrics, self.faults.append)
+        addresses = Addresses(self.producer.list_partitions)
+        self.delivery = Delivery(self.producer, addresses, outputs, self.in_flight, self.metrics, self.faults.append)
 
     def take(self, record: Incoming) -> Incoming:
         self.delivery.take(record)
