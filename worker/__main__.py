@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 
 from pydantic import ValidationError
@@ -30,6 +31,8 @@ def main() -> int:
     # Their debug and info calls are formatted for every record and every heartbeat; Faust warns of nothing of weight.
     for chatty, level in (("aiokafka", logging.WARNING), ("faust", logging.ERROR), ("mode", logging.ERROR)):
         logging.getLogger(chatty).setLevel(level)
+    # One thread tokenises while others infer; waking a pool for a few short texts costs as much as the tokens.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     try:
         asyncio.run(_run(settings))
     except ServiceError as error:

@@ -103,6 +103,8 @@ class PassagesInFlight:
 
     def expire(self, computation: Computation, now_ms: float) -> bool:
         """Fail a computation that nobody waits for any more; returns whether it has failed."""
+        if any(each.deadline_ms is None for each in computation.inquiries):
+            return computation.error is not None
         with self._lock:
             if computation.error is None and all(each.is_expired(now_ms) for each in computation.inquiries):
                 computation.error = Expired("the deadline passed before inference")

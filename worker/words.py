@@ -30,29 +30,37 @@ def _mark_ranges() -> str:
     return "".join(f"\\U{run[0]:08x}-\\U{run[-1]:08x}" for run in ranges) + r"\U000e0100-\U000e01ef"
 
 
-_LETTER = rf"[\w\u200c\u200d{_mark_ranges()}]"
-_CLITIC = r"['’](?:s|S|re|RE|ve|VE|ll|LL|d|D|m|M)(?!\w)"
-_NEGATION = r"n['’]t(?!\w)"
 _ABBREVIATIONS = (
     "Inc|Corp|Ltd|Co|Cos|Bros|Jr|Sr|St|Dr|Mr|Mrs|Ms|Messrs|Prof|Gen|Sen|Rep|Gov|Lt|Col|Sgt|Capt|Adm|Maj|Rev|Hon|"
     "Pres|Mt|Ft|Ave|Blvd|Rd|Dept|Univ|Assn|Intl|Natl|Govt|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
 )
+_CLITIC = r"['’](?:s|S|re|RE|ve|VE|ll|LL|d|D|m|M)(?!\w)"
+_NEGATION = r"n['’]t(?!\w)"
 _JOINT = r"(?:[-&'’·@]|[.,](?=\d)|\.(?=[a-z]))"
-_WORD = re.compile(
-    rf"""
-      (?:[^\W\d_]\.){{2,}}(?:-{_LETTER}+)*          # U.S.  J.R.R.  U.S.-led
-    | (?:{_ABBREVIATIONS})\.(?!\w)                  # Inc.  St.
-    | [A-Z]\.(?=\s+{_LETTER})                       # the J. of "J. Smith", not the end of "vitamin C."
-    | {_CLITIC}
-    | {_NEGATION}
-    | (?:(?!{_NEGATION}){_LETTER})+
-      (?:(?!{_CLITIC}){_JOINT}(?:(?!{_NEGATION}){_LETTER})+)*
-    | \S                                            # any other mark stands alone
-    """,
-    re.VERBOSE,
-)
+
+
+def _pattern(letter: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"""
+          (?:[^\W\d_]\.){{2,}}(?:-{letter}+)*           # U.S.  J.R.R.  U.S.-led
+        | (?:{_ABBREVIATIONS})\.(?!\w)                  # Inc.  St.
+        | [A-Z]\.(?=\s+{letter})                        # the J. of "J. Smith", not the end of "vitamin C."
+        | {_CLITIC}
+        | {_NEGATION}
+        | (?:(?!{_NEGATION}){letter})+
+          (?:(?!{_CLITIC}){_JOINT}(?:(?!{_NEGATION}){letter})+)*
+        | \S                                            # any other mark stands alone
+        """,
+        re.VERBOSE,
+    )
+
+
+_WORD = _pattern(rf"[\w\u200c\u200d{_mark_ranges()}]")
+_ASCII_WORD = _pattern(r"\w")
+"""Finds the same in a text of ASCII alone, without the search through the marks."""
 
 
 def find_words(text: str) -> list[Span]:
     """Return the words and marks of a text in reading order, never overlapping, never holding white space."""
-    return [Span(*match.span()) for match in _WORD.finditer(text)]
+    pattern = _ASCII_WORD if text.isascii() else _WORD
+    return [Span(*match.span()) for match in pattern.finditer(text)]

@@ -58,6 +58,13 @@ def test_words_cover_the_text_but_for_white_space(text: str) -> None:
     assert all(left.end_char <= right.start_char for left, right in pairwise(words))
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_words_of_ascii_are_those_of_any_text(text: str) -> None:
+    any_text = find_words(text + " é")[:-1]
+
+    assert find_words(text) == any_text
+
+
 @given(TEXTS, st.integers(0, 2**31))
 @settings(deadline=None)
 def test_entities_are_whole_words_at_their_exact_positions(

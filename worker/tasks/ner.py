@@ -3,17 +3,12 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-import numpy as np
-
 from schemas import NER, Entity, Manifest, NerRequest, NerResult
 from schemas.ner import EntityType
 from worker.arrays import Floats2d, softmax
 from worker.tasks.base import Encoded, Task, merge_windows
 from worker.tokenizer import Passage
 from worker.words import Span, find_words
-
-OUTSIDE = 0
-"""Number of the label `O`."""
 
 
 class NerTask(Task[NerRequest, NerResult]):
@@ -59,7 +54,9 @@ def find_entities(encoded: Encoded, manifest: Manifest) -> list[Entity]:
     words = find_words(text)
     firsts = _first_tokens(words, reading.starts.tolist())
     probabilities = softmax(logits / manifest.temperatures["ner"])
-    return _join(text, words, firsts, probabilities, manifest.labels["ner"])
+    names = manifest.labels["ner"]
+    labels = [names[best] for best in probabilities.argmax(axis=-1).tolist()]
+    return _join(text, words, firsts, labels, _type_scores(probabilities, names))
 
 
 def _first_tokens(words: list[Span], starts: list[int]) -> list[int | None]:
@@ -77,16 +74,21 @@ def _first_tokens(words: list[Span], starts: list[int]) -> list[int | None]:
     return firsts
 
 
+def _type_scores(probabilities: Floats2d, names: list[str]) -> dict[str, list[float]]:
+    """Return for each entity type the probability of each token to belong to one, at its beginning or inside."""
+    kinds = {name.partition("-")[2] for name in names} - {""}
+    members = {kind: [number for number, name in enumerate(names) if name.endswith(f"-{kind}")] for kind in kinds}
+    return {kind: probabilities[:, numbers].sum(axis=-1).tolist() for kind, numbers in members.items()}
+
+
 def _join(
-    text: str, words: list[Span], firsts: list[int | None], probabilities: Floats2d, labels: list[str]
+    text: str, words: list[Span], firsts: list[int | None], labels: list[str], scores: dict[str, list[float]]
 ) -> list[Entity]:
     """Join words into entities; an `I-` that continues nothing of its type begins an entity (BIO repair)."""
-    best = probabilities.argmax(axis=-1)
     entities: list[Entity] = []
     current: _OpenEntity | None = None
     for word, token in zip(words, firsts, strict=True):
-        label = labels[OUTSIDE if token is None else best[token]]
-        begins, _, kind = label.partition("-")
+        begins, _, kind = ("O", "", "") if token is None else labels[token].partition("-")
         if current is not None and (begins != "I" or kind != current.type):
             entities.append(current.close(text))
             current = None
@@ -95,12 +97,7 @@ def _join(
         if current is None:
             current = _OpenEntity(kind, *word)
         current.end_char = word.end_char
-        current.scores.append(_type_score(probabilities, token, labels, kind))
+        current.scores.append(scores[kind][token])
     if current is not None:
         entities.append(current.close(text))
     return entities
-
-
-def _type_score(probabilities: Floats2d, token: int, labels: list[str], kind: str) -> float:
-    row = probabilities[token]
-    return float(np.sum(row[[number for number, label in enumerate(labels) if label.endswith(f"-{kind}")]]))

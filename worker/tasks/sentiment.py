@@ -28,9 +28,11 @@ class SentimentTask(Task[SentimentRequest, SentimentResult]):
 
 def find_sentiment(encoded: Encoded, manifest: Manifest) -> Sentiment:
     """Return the more likely label; a long text is the mean of its windows' probabilities, weighted by length."""
+    windows = encoded.reading.windows
     logits = np.stack([window.sentiment for window in encoded.logits])  # (windows, labels)
-    weights = [window.count for window in encoded.reading.windows]
-    scores = np.average(softmax(logits / manifest.temperatures["sentiment"]), axis=0, weights=weights)
+    scores = softmax(logits / manifest.temperatures["sentiment"])
+    weights = np.array([window.count for window in windows], np.float32)
+    scores = weights @ scores / weights.sum()  # (labels,)
     best = int(scores.argmax())
     label = cast(SentimentLabel, manifest.labels["sentiment"][best])
     return Sentiment(label=label, score=min(1.0, float(scores[best])))
