@@ -4,7 +4,7 @@ Times are CPU time of the calling thread, so that other work on the machine dist
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from time import thread_time
@@ -47,7 +47,7 @@ def measure_shapes(encoder: Encoder, rounds: int) -> dict[tuple[int, int], float
     found: dict[tuple[int, int], list[float]] = {shape: [] for shape in batches}
     for round_ in range(rounds + 1):
         for shape, batch in batches.items():
-            spent_us = _cpu_us(lambda batch=batch: encoder.run(batch))
+            spent_us = _cpu_us(encoder, batch)
             if round_:  # the first one fills caches and the memory arena
                 found[shape].append(spent_us)
     return {shape: median(each) for shape, each in found.items()}
@@ -83,14 +83,17 @@ def print_budgets(encoder: Encoder, windows: Sequence[Window], cost: Cost, round
     spent: dict[tuple[str, int], list[float]] = {plan: [] for plan in plans}
     for _ in range(rounds):
         for plan, batches in plans.items():
-            spent[plan].append(sum(_cpu_us(lambda batch=batch: encoder.run(batch)) for batch in batches))
+            spent[plan].append(sum(_cpu_us(encoder, batch) for batch in batches))
     tokens = sum(len(window) for window in windows)
     print(f"\n{len(windows)} windows, {tokens} tokens, {PLANNED} planned together")
     for (name, budget), each in spent.items():
         padded = sum(batch.padded_tokens for batch in plans[name, budget])
         runs = len(plans[name, budget])
         rate = tokens / median(each) * 1e6
-        print(f"{name:10} {budget:5}: {rate:7.0f} tokens per CPU-second, {runs:4} runs, {1 - tokens / padded:5.1%} padding")
+        print(
+            f"{name:10} {budget:5}: {rate:7.0f} tokens per CPU-second, {runs:4} runs, "
+            f"{1 - tokens / padded:5.1%} padding"
+        )
 
 
 def _plan(windows: Sequence[Window], budget: int, cost: Cost) -> list[Batch]:
@@ -107,9 +110,9 @@ def _batch(rows: int, m: int) -> Batch:
     return Batch(ids, np.ones_like(ids), ids % 2, ids.size)
 
 
-def _cpu_us(run: Callable[[], object]) -> float:
+def _cpu_us(encoder: Encoder, batch: Batch) -> float:
     started = thread_time()
-    run()
+    encoder.run(batch)
     return (thread_time() - started) * 1e6
 
 

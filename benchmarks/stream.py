@@ -1,4 +1,4 @@
-"""Documents in by one topic, out by another: sends them as fast as the broker takes them and reads until all are back."""
+"""Documents in by one topic and out by another: all are sent at once, then read until none is missing."""
 
 import json
 from collections.abc import Sequence

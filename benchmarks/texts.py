@@ -32,7 +32,7 @@ SENTENCES = (
     "I'd call it {good}, though the {other} was {bad}!",
     "{company} moved its {thing} from {place} to {elsewhere} {time}, which cost {number} people their jobs.",
     "We don't know why {name} left {place}; the {thing} has been {bad} ever since.",
-    "Ask {name}, who reviewed the {thing} for {company}: \"{good}, if a little {bad}\".",
+    'Ask {name}, who reviewed the {thing} for {company}: "{good}, if a little {bad}".',
     "About {number} visitors came to {place} {time} to see the {good} {thing}.",
     "Is there any {thing} in {place} that isn't {bad}?",
     "Between {place} and {elsewhere} the {thing} is run by {company}, a {good} firm with {number} employees.",
