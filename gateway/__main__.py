@@ -1,6 +1,8 @@
 """Run the gateway: `python -m gateway`."""
 
 import logging
+import signal
+import sys
 
 import uvicorn
 from prometheus_client import disable_created_metrics
@@ -17,6 +19,8 @@ def main() -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # aiokafka says at every attempt that a broker is away; the link says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # uvicorn finishes open requests, then raises the signal once more: asked to end is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     disable_created_metrics()  # type: ignore[no-untyped-call]
     app = create_app(settings, KafkaConnection(), Topics(), Limits(), ReplyHeaderNames())
     uvicorn.run(

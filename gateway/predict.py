@@ -8,13 +8,21 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from gateway.errors import MEDIA_TYPE, CallerGone, Problem, UnsupportedMediaType
+from gateway.errors import MEDIA_TYPE, CallerGone, UnsupportedMediaType, problem_of
 from gateway.exchange import Exchange, Question
 from gateway.metrics import Metrics
 from gateway.replies import Reply
-from schemas import CONTRACTS, Contract, Limits
+from schemas import CONTRACTS, Contract, Limits, NlpError
 from schemas.codec import decode_request
-from schemas.errors import InvalidHeader, RecordTooLarge
+from schemas.errors import (
+    BrokerUnavailable,
+    InternalError,
+    InvalidHeader,
+    Overloaded,
+    RecordTooLarge,
+    ReplyTimeout,
+    TextTooLong,
+)
 from schemas.headers import ID, MODEL, SOURCE, TRACEPARENT, TRACESTATE
 
 TIMEOUT_HEADER = "NLP-Timeout"
@@ -27,15 +35,19 @@ _TITLES = {
     "qa": "The answer to a question, cut from a context",
     "document": "Several things of one text in one pass",
 }
-_PROBLEMS = {
-    413: "The body has more bytes than the limit",
-    415: "The body is not declared as JSON",
-    422: "The body is not a valid request; `code`, `field` and `limit` say why",
-    429: "Too many requests are waiting",
-    500: "The model failed on this text",
-    503: "No Kafka broker answers",
-    504: "No worker answered in time",
+_EXAMPLE_LIMIT = 100_000
+_PROBLEMS: dict[str, NlpError] = {
+    "The body has more bytes than the limit": RecordTooLarge("the body has more bytes than the limit, 1000000"),
+    "The body is not declared as JSON": UnsupportedMediaType(f"send the body as {_JSON}"),
+    "The body is not a valid request; `code`, `field` and `limit` say why": TextTooLong(
+        f"text: 120000 characters, the limit is {_EXAMPLE_LIMIT}", field="text", limit=_EXAMPLE_LIMIT
+    ),
+    "Too many requests are waiting": Overloaded("1000 requests are waiting, as many as are allowed", limit=1_000),
+    "The model failed on this text": InternalError("the model failed on this record alone"),
+    "No Kafka broker answers": BrokerUnavailable("the broker does not answer"),
+    "No worker answered in time": ReplyTimeout("no reply came within 10 s"),
 }
+"""What may come instead of a result, with one worked example of each status."""
 
 
 def add_predict_routes(app: FastAPI, exchange: Exchange, limits: Limits, metrics: Metrics, timeout_s: float) -> None:
@@ -50,7 +62,7 @@ def add_predict_routes(app: FastAPI, exchange: Exchange, limits: Limits, metrics
             summary=_TITLES.get(contract.name, contract.name),
             description=contract.request_type.__doc__,
             response_model=contract.result_type,
-            responses={status: _problem_answer(text) for status, text in _PROBLEMS.items()},
+            responses=dict(_problem_answer(text, error) for text, error in _PROBLEMS.items()),
             openapi_extra=_openapi_request(contract, timeout_s),
         )
 
@@ -139,8 +151,10 @@ def _reply_headers(reply: Reply) -> dict[str, str]:
     return {name: quote(said[name] or b"", safe=_PRINTABLE) for name in (ID, MODEL, SOURCE) if name in said}
 
 
-def _problem_answer(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": _schema_path(Problem.__name__)}}}}
+def _problem_answer(description: str, error: NlpError) -> tuple[int | str, dict[str, Any]]:
+    example = problem_of(error)
+    content = {"schema": {"$ref": _schema_path("Problem")}, "example": example.model_dump(exclude_none=True)}
+    return example.status, {"description": description, "content": {MEDIA_TYPE: content}}
 
 
 def _openapi_request(contract: Contract, timeout_s: float) -> dict[str, Any]:

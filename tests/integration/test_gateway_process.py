@@ -1,0 +1,71 @@
+"""`python -m gateway` as a process: it starts without a broker, and ends when asked to."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from local.ports import free_port
+from schemas import KafkaConnection, Topics
+
+WITHIN_S = 60.0
+
+
+@contextmanager
+def gateway_process(port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway"], env={**os.environ, "NLP_GATEWAY_PORT": str(port), **environment}
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(url: str, status: int) -> httpx.Response:
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            response = httpx.get(url)
+        except httpx.TransportError:
+            response = None
+        if response is not None and response.status_code == status:
+            return response
+        assert time.monotonic() < deadline, f"{url} did not say {status}"
+        time.sleep(0.05)
+
+
+def test_it_becomes_ready_and_ends_in_order_on_sigterm(connection: KafkaConnection, fresh_topics: Topics) -> None:
+    port = free_port("127.0.0.1")
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": connection.bootstrap_servers, "NLP_TOPIC_PREFIX": fresh_topics.prefix}
+    with gateway_process(port, **environment) as process:
+        wait_for(f"http://127.0.0.1:{port}/health/ready", 200)
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(WITHIN_S) == 0
+
+
+def test_it_lives_without_a_broker_and_ends_on_sigterm() -> None:
+    port, nobody = free_port("127.0.0.1"), free_port("127.0.0.1")
+    with gateway_process(port, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{nobody}") as process:
+        wait_for(f"http://127.0.0.1:{port}/health/live", 200)
+        ready = httpx.get(f"http://127.0.0.1:{port}/health/ready")
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(WITHIN_S) == 0
+        assert ready.status_code == 503
+
+
+def test_a_taken_port_ends_it_with_an_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with gateway_process(taken.getsockname()[1]) as process:
+            assert process.wait(WITHIN_S) > 0
