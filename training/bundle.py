@@ -42,9 +42,9 @@ def make_bundle(settings: BundleSettings) -> Manifest:
     """
     directory = settings.bundle
     directory.mkdir(parents=True, exist_ok=True)
+    training = _history(settings.source)
     model = load_model(settings.source)
     export(model)  # proves the graph equal to PyTorch: the int8 one is written by the same code
-    training = _history(settings.source)
     _copy_weights(settings.source, directory)
     quantize(model, directory / QUANTIZED_MODEL_FILE)
     write_tokenizer(directory / TOKENIZER_FILE)

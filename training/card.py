@@ -18,6 +18,7 @@ METRIC_TITLES = {
 
 def write_card(manifest: Manifest, metrics: Metrics) -> str:
     """Return the card as Markdown; metrics that were not measured show as a dash."""
+    window = manifest.window
     labels = "\n".join(
         f"| {head} | `{manifest.outputs[head]}` | {', '.join(names)} |" for head, names in manifest.labels.items()
     )
@@ -50,10 +51,9 @@ Temperatures are {_temperatures(manifest)}: scores are not calibrated.
 
 ## How it reads
 
-Texts are read whole, {manifest.window.tokens} tokens at a time, neighbouring windows sharing {manifest.window.stride}.
-Of a question the first {manifest.window.question_tokens} tokens are read; an answer has at most
-{manifest.window.answer_tokens}. The graph has {manifest.token_types} token types: segment plus twice the case of the
-word.
+Texts are read whole, {window.tokens} tokens at a time, neighbouring windows sharing {window.stride}.
+Of a question the first {window.question_tokens} tokens are read; an answer has at most {window.answer_tokens}.
+The graph has {manifest.token_types} token types: segment plus twice the case of the word.
 
 ## Limits
 
@@ -71,7 +71,9 @@ and other styles are harder; an answer is always given, also where the context h
 | `{WEIGHTS_FILE}`, `weights.json` | the trained weights in fp16 without the word embeddings, and their history |
 | `{FLOAT_MODEL_FILE}` | the fp32 graph, made on demand by `python -m training.export` |
 
-The weights start from `sentence-transformers/all-MiniLM-L6-v2` (Apache 2.0).
+The weights start from `sentence-transformers/all-MiniLM-L6-v2` (Apache 2.0). Of the sets they learnt from, SQuAD is
+CC BY-SA 4.0 (Rajpurkar et al. 2016), SST-2 (Socher et al. 2013) states no licence, and the news texts of CoNLL-2003
+(Tjong Kim Sang and De Meulder 2003) are for research only. None of their text is in this bundle.
 """
 
 

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from training.tasks import HEAD_TYPES
+from training.tasks import HEAD_TYPES, Head
 
 TOKEN_TYPES = 8
 """Segment plus twice the case of the word: see `worker.tokenizer`."""
@@ -16,9 +16,9 @@ class MultiTaskModel(nn.Module):
     reads it.
     """
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.encoder = BertModel(encoder_config(dropout), add_pooling_layer=False)  # type: ignore[no-untyped-call]
+        self.encoder = BertModel(encoder_config(), add_pooling_layer=False)  # type: ignore[no-untyped-call]
         hidden_size = self.encoder.config.hidden_size
         self.heads = nn.ModuleDict({head.name: head(hidden_size) for head in HEAD_TYPES})
 
@@ -29,8 +29,20 @@ class MultiTaskModel(nn.Module):
         ).last_hidden_state  # (batch, tokens, hidden)
         return {name: head(states) for name, head in self.heads.items()}
 
+    def head(self, task: str) -> Head:
+        """Return the head of a task."""
+        head = self.heads[task]
+        assert isinstance(head, Head)  # the dictionary holds nothing else
+        return head
 
-def encoder_config(dropout: float = 0.0) -> BertConfig:
+    def set_dropout(self, fraction: float) -> None:
+        """Drop this fraction of activations while training."""
+        for module in self.encoder.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = fraction
+
+
+def encoder_config() -> BertConfig:
     """Return the encoder's sizes: those of all-MiniLM-L6-v2, but for the rows of the token types."""
     return BertConfig(
         vocab_size=30_522,
@@ -41,6 +53,6 @@ def encoder_config(dropout: float = 0.0) -> BertConfig:
         max_position_embeddings=512,
         type_vocab_size=TOKEN_TYPES,
         layer_norm_eps=1e-12,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )

@@ -50,6 +50,47 @@ class BundleSettings(Settings):
         return self.bundle / WEIGHTS_FILE if self.weights is None else self.weights
 
 
+class TrainSettings(Settings):
+    """`python -m training.train`: the public sets to weights."""
+
+    output: Path = Field(
+        default=Path("var/training"), description="Directory of the weights that are written after every epoch."
+    )
+    data: Path | None = Field(
+        default=None,
+        description="Directory with sst2/, conll2003/ and squad1/; the sets are fetched from the Hugging Face hub when "
+        "not given.",
+    )
+    start: Path | None = Field(
+        default=None, description="Weights to go on from; the pretrained encoder with fresh heads when not given."
+    )
+    epochs: int = Field(
+        default=3, gt=0, description="Times every example is seen; past 4 the small NER set is learnt by heart."
+    )
+    batch_rows: int = Field(
+        default=32, gt=0, description="Windows of one step; more need memory and a higher learning rate."
+    )
+    learning_rate: float = Field(
+        default=1.2e-4, gt=0, description="Highest rate, reached after the warm-up; twice as high may diverge."
+    )
+    warmup: float = Field(
+        default=0.06,
+        ge=0,
+        lt=1,
+        description="Fraction of the steps in which the rate rises; without, Adam starts wild.",
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's decay; higher ones blur what was pretrained.")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Fraction of activations dropped; on CPU any above 0 doubles the time."
+    )
+    bf16: bool = Field(default=False, description="Compute in bfloat16: twice as fast where the hardware has it.")
+    device: str = Field(default="cpu", description="`cpu`, or `cuda` for a GPU.")
+    seed: int = Field(default=0, description="Order of the batches and first values of the heads.")
+    limit: int | None = Field(
+        default=None, gt=0, description="Use only so many examples of each set, to see the command run."
+    )
+
+
 class EvaluateSettings(Settings):
     """`python -m training.evaluate`: a bundle to `metrics.json`."""
 

@@ -7,7 +7,7 @@ import mlflow
 
 from schemas.manifest import CARD_FILE, MANIFEST_FILE, METRICS_FILE, QUANTIZED_MODEL_FILE, TOKENIZER_FILE, Manifest
 from training.card import Metrics
-from training.settings import Settings
+from training.settings import Settings, TrainSettings
 
 EXPERIMENT = "nlp"
 _ARTIFACT_PATH = "bundle"
@@ -45,6 +45,16 @@ def track_metrics(settings: Settings, manifest: Manifest, metrics: Metrics) -> N
             )
             for name in (METRICS_FILE, MANIFEST_FILE):
                 mlflow.log_artifact(str(settings.bundle / name), _ARTIFACT_PATH)
+
+
+def track_epoch(epoch: int, losses: dict[str, float]) -> None:
+    """Log the losses of an epoch to the run that is open."""
+    mlflow.log_metrics(losses, step=epoch)
+
+
+def track_training(settings: TrainSettings) -> None:
+    """Log the settings of a fine-tune to the run that is open."""
+    mlflow.log_params(settings.model_dump(mode="json", exclude={"mlflow_tracking_uri", "bundle"}))
 
 
 def _log_identity(manifest: Manifest) -> None:

@@ -20,8 +20,8 @@ class SentimentHead(Head):
         return logits
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross entropy; `targets` are label numbers, int64 (batch,)."""
-        return cross_entropy(logits, targets)
+        """Return the mean cross entropy; `targets` are label numbers, int64 (batch, 1)."""
+        return cross_entropy(logits, targets.flatten())
 
 
 def accuracy(predictions: Sequence[str], golds: Sequence[str]) -> dict[str, float]:

@@ -1,0 +1,72 @@
+"""Making a bundle: what is copied, cleaned, kept and refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from training.bundle import make_bundle, write_tokenizer
+from training.settings import BundleSettings
+from training.weights import WeightsError
+from worker.bundle import load_bundle
+
+_SHIPPED = Path(__file__).parents[3] / "models" / "minilm"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("made")
+    make_bundle(BundleSettings(bundle=directory, weights=_SHIPPED / "weights.safetensors"))
+    return directory
+
+
+@pytest.fixture
+def bundle(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "bundle"))
+
+
+def test_bundle_is_what_the_worker_takes(made: Path) -> None:
+    assert load_bundle(made).manifest.token_types == 8
+
+
+def test_tokenizer_neither_pads_nor_cuts(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path / "tokenizer.json")
+
+    rules = json.loads((tmp_path / "tokenizer.json").read_bytes())
+    assert rules["truncation"] is None
+    assert rules["padding"] is None
+
+
+def test_history_of_the_weights_is_in_the_manifest_and_the_card(made: Path) -> None:
+    manifest = load_bundle(made).manifest
+
+    assert "pilot" in manifest.training["stage"]
+    assert manifest.training["stage"] in (made / "README.md").read_text(encoding="utf-8")
+
+
+def test_metrics_of_the_same_graph_are_kept(bundle: Path) -> None:
+    (bundle / "metrics.json").write_text("{}")
+
+    make_bundle(BundleSettings(bundle=bundle))
+
+    assert (bundle / "metrics.json").exists()
+
+
+def test_metrics_of_another_graph_are_removed(bundle: Path) -> None:
+    (bundle / "metrics.json").write_text("{}")
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    manifest["files"]["model.quant.onnx"] = "0" * 64
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+
+    make_bundle(BundleSettings(bundle=bundle))
+
+    assert not (bundle / "metrics.json").exists()
+
+
+def test_weights_without_a_history_are_refused(bundle: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.safetensors"
+    shutil.copyfile(bundle / "weights.safetensors", alone)
+
+    with pytest.raises(WeightsError, match=r"alone\.json: missing"):
+        make_bundle(BundleSettings(bundle=bundle, weights=alone))
