@@ -112,7 +112,7 @@ class Supervised:
         if not was_ready and len(self._deaths) == 1:
             raise ProcessDied(f"{how} before it was ready; what it said stands above.")
         if len(self._deaths) > self.service.restarts:
-            raise ProcessDied(f"{how} for the {len(self._deaths)}th time in ten minutes; what it said stands above.")
+            raise ProcessDied(f"{how}, {len(self._deaths)} times within ten minutes; what it said stands above.")
         self._console.say(f"{how}; it starts again ({len(self._deaths)} of {self.service.restarts} restarts)")
         self._start_at = now + _PAUSE_S
 
