@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 
 from training.data import (
@@ -61,6 +62,42 @@ def test_questions_carry_their_context_and_golds(tmp_path: Path) -> None:
     _write(tmp_path / "squad1" / "dev.json.gz", json.dumps(_squad()))
 
     assert load_questions(tmp_path, "dev") == [Question("q1", _CONTEXT, "What stands on the table?", ("lamp",), (4,))]
+
+
+def test_unreachable_hub_asks_for_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("the client has been closed")
+
+    monkeypatch.setattr("datasets.load_dataset", refuse)
+
+    with pytest.raises(DataError, match=r"rajpurkar/squad: cannot be fetched .* --data"):
+        load_questions(None, "dev")
+
+
+def test_hub_rows_become_the_same_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {
+        "nyu-mll/glue": [{"sentence": "fine ", "label": 1}],
+        "eriktks/conll2003": [{"tokens": ["Oslo", "."], "ner_tags": [5, 0]}],
+        "rajpurkar/squad": [
+            {"id": "1", "context": _CONTEXT, "question": "?", "answers": {"text": ["lamp"], "answer_start": [4]}}
+        ],
+    }
+    asked = []
+
+    def load(name: str, configuration: str | None, split: str, **_: object) -> datasets.Dataset:
+        asked.append((name, configuration, split))
+        return datasets.Dataset.from_list(rows[name])
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+
+    assert load_sentiment(None, "dev") == [LabelledText("fine", "positive")]
+    assert load_entities(None, "test") == [TaggedSentence(("Oslo", "."), ("B-LOC", "O"))]
+    assert load_questions(None, "dev") == [Question("1", _CONTEXT, "?", ("lamp",), (4,))]
+    assert asked == [
+        ("nyu-mll/glue", "sst2", "validation"),
+        ("eriktks/conll2003", None, "test"),
+        ("rajpurkar/squad", None, "validation"),
+    ]
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
