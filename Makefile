@@ -23,11 +23,11 @@ help: ## Print this
 
 .PHONY: run
 run: .venv ## Start Kafka, worker and gateway; Ctrl-C stops them
-	@NLP_LOCAL_WORKERS=$(WORKERS) $(RUN) -m local.run
+	@NLP_LOCAL_WORKERS=$(WORKERS) exec $(RUN) -m local.run
 
 .PHONY: demo
 demo: .venv ## Stream sample texts through the running system
-	@$(RUN) -m local.demo
+	@exec $(RUN) -m local.demo
 
 .PHONY: test
 test: .venv-dev ## Run every test, against a real broker
