@@ -105,9 +105,13 @@ class KafkaLink:
         if delivery.cancelled():
             return
         error = delivery.exception()
-        if error is not None:
+        if error is None:
+            return
+        if isinstance(error, MessageSizeTooLargeError):
+            on_failed(RecordTooLarge("the request has more bytes than its topic takes"))
+        else:
             on_failed(BrokerUnavailable("the broker did not take the request"))
-            self._break(error)
+        self._break(error)
 
     def _break(self, error: BaseException) -> None:
         # A failed batch leaves a gap in an idempotent producer's sequence, and the broker refuses all that follow.
@@ -173,7 +177,7 @@ class KafkaLink:
         async with asyncio.timeout(2 * self._settings.broker_timeout_s):
             await producer.start()
             await consumer.start()
-            await self._check_topics(consumer)
+            await self._check_topics(producer, consumer)
             partition = await self._choose_partition(producer)
             consumer.assign([partition])
             end = (await consumer.end_offsets([partition]))[partition]
@@ -182,12 +186,15 @@ class KafkaLink:
             consumer.seek(partition, self._next_offset)
         return partition
 
-    async def _check_topics(self, consumer: AIOKafkaConsumer) -> None:
+    async def _check_topics(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
         # Asks for all topics: asking for one by name would make a cluster that creates topics on demand create it.
         wanted = {contract.requests(self._topics) for contract in CONTRACTS} | {self._topics.replies}
         missing = wanted - await consumer.topics()
         if missing:
             raise _Unusable(f"topics do not exist: {', '.join(sorted(missing))}")
+        for topic in wanted:
+            # Now, or the first request to each would wait for it.
+            await producer.partitions_for(topic)
 
     async def _choose_partition(self, producer: AIOKafkaProducer) -> TopicPartition:
         there = await producer.partitions_for(self._topics.replies)

@@ -35,6 +35,14 @@ _TITLES = {
     "qa": "The answer to a question, cut from a context",
     "document": "Several things of one text in one pass",
 }
+_RESULT: dict[str, Any] = {
+    "description": "The result, as it would stand on its topic",
+    "headers": {
+        "NLP-Id": {"description": "The caller's id, or where the request lay.", "schema": {"type": "string"}},
+        "NLP-Model": {"description": "Name, version and digest of the model.", "schema": {"type": "string"}},
+        "NLP-Source": {"description": "`topic[partition]@offset` of the request.", "schema": {"type": "string"}},
+    },
+}
 _EXAMPLE_LIMIT = 100_000
 _PROBLEMS: dict[str, NlpError] = {
     "The body has more bytes than the limit": RecordTooLarge("the body has more bytes than the limit, 1000000"),
@@ -62,7 +70,7 @@ def add_predict_routes(app: FastAPI, exchange: Exchange, limits: Limits, metrics
             summary=_TITLES.get(contract.name, contract.name),
             description=contract.request_type.__doc__,
             response_model=contract.result_type,
-            responses=dict(_problem_answer(text, error) for text, error in _PROBLEMS.items()),
+            responses={200: _RESULT, **dict(_problem_answer(text, error) for text, error in _PROBLEMS.items())},
             openapi_extra=_openapi_request(contract, timeout_s),
         )
 

@@ -15,6 +15,7 @@ from gateway.app import create_app
 from gateway.settings import Settings
 from schemas import CONTRACTS, KafkaConnection, Limits, Topics
 from schemas.headers import ID, MODEL, SOURCE, ReplyHeaderNames, read_reply_to
+from tests.integration.polling import eventually
 
 NAMES = ReplyHeaderNames()
 WITHIN_S = 30.0
@@ -22,12 +23,12 @@ WITHIN_S = 30.0
 
 async def until(holds: Callable[[], Any], within_s: float = WITHIN_S) -> None:
     """Return as soon as `holds()` is true, awaiting it where it is a coroutine; fails after `within_s`."""
-    async with asyncio.timeout(within_s):
-        while True:
-            value = holds()
-            if await value if asyncio.iscoroutine(value) else value:
-                return
-            await asyncio.sleep(0.01)
+
+    async def look() -> bool:
+        value = holds()
+        return bool(await value if asyncio.iscoroutine(value) else value)
+
+    await eventually(look, "what the test waits for", within_s)
 
 
 @dataclass(frozen=True)

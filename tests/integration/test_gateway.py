@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas import CONTRACTS, Contract, KafkaConnection, Topics
 from schemas.errors import RECORD_ERRORS
@@ -25,6 +27,7 @@ from tests.integration.gateways import (
     until,
 )
 from tests.integration.kafka import KafkaBroker
+from tests.integration.workers import NewWorker
 
 pytestmark = pytest.mark.anyio
 
@@ -266,6 +269,57 @@ async def test_a_reply_written_while_the_connection_was_lost_still_arrives(priva
 async def _was_sent(connection: KafkaConnection, topics: Topics) -> bool:
     ends = [await end_of(connection, topics.ner_requests, partition) for partition in range(topics.partitions)]
     return sum(ends) == 1
+
+
+async def test_a_request_that_its_topic_refuses_disturbs_no_later_one(
+    connection: KafkaConnection, fresh_topics: Topics
+) -> None:
+    admin = AIOKafkaAdminClient(**connection.client_options())
+    await admin.start()
+    small = {"max.message.bytes": "2000"}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, fresh_topics.ner_requests, small)])
+    await admin.close()
+
+    async with answering(connection, fresh_topics, echo), ready_gateway(connection, fresh_topics) as gateway:
+        await until(lambda: _is_refused(gateway))  # the broker takes its time to apply the limit
+        await until(lambda: gateway.metric("nlp_gateway_broker_connection_losses_total"))
+        await until(gateway.is_ready)
+        answered = [(await gateway.ask("ner", {"text": "small"})).status_code for _ in range(20)]
+
+    assert answered == [200] * 20
+
+
+async def _is_refused(gateway: Gateway) -> bool:
+    response = await gateway.ask("ner", {"text": "x" * 5_000})
+    return response.status_code == 413 and response.json()["code"] == "record_too_large"
+
+
+async def test_the_real_worker_answers_the_three_examples(
+    connection: KafkaConnection, fresh_topics: Topics, new_worker: NewWorker
+) -> None:
+    worker = new_worker("worker")
+    worker.start()
+    await worker.ready()
+    praise = "The implementation was seamless and very robust."
+    apple = "Apple Inc. is planning to open a new office in London."
+    mlflow = "MLflow is an open source platform for the machine learning lifecycle."
+
+    async with ready_gateway(connection, fresh_topics) as gateway:
+        sentiment = (await gateway.ask("sentiment", {"text": praise})).json()
+        ner = (await gateway.ask("ner", {"id": "mine", "text": apple})).json()
+        qa = (await gateway.ask("qa", {"context": mlflow, "question": "What is MLflow?"})).json()
+        late = await gateway.ask("ner", {"text": apple}, headers={"NLP-Timeout": "0.000001"})
+
+    assert sentiment["sentiment"] == "positive"
+    assert ner["id"] == "mine"
+    assert [
+        (entity["text"], entity["type"], entity["start_char"], entity["end_char"]) for entity in ner["entities"]
+    ] == [
+        ("Apple Inc.", "ORG", 0, 10),
+        ("London", "LOC", 47, 53),
+    ]
+    assert (qa["answer"], qa["start_char"], qa["end_char"]) == (mlflow[10:68], 10, 68)
+    assert late.status_code >= 503
 
 
 async def test_bad_input_is_refused_without_quoting_it(connection: KafkaConnection, fresh_topics: Topics) -> None:

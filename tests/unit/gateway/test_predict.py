@@ -25,7 +25,7 @@ from tests.gateway_fixtures import FakeLink, Sent, app_with, client_of, samples_
 
 pytestmark = pytest.mark.anyio
 
-OK = (b'{"fine": 1}', [])
+OK: tuple[bytes, list[tuple[str, bytes]]] = (b'{"fine": 1}', [])
 TEXT = {"text": "x"}
 
 

@@ -18,13 +18,20 @@ def concrete_errors(root: type[NlpError] = NlpError) -> set[type[NlpError]]:
     return found.union(*(concrete_errors(error) for error in root.__subclasses__()))
 
 
+def code_of(error: type[NlpError]) -> str:
+    return error.code
+
+
+ERRORS: list[type[NlpError]] = sorted(concrete_errors(), key=code_of)
+
+
 def test_every_code_has_one_status() -> None:
     codes = {error.code for error in concrete_errors()} | {UnsupportedMediaType.code}
 
     assert set(STATUS_BY_CODE) == codes
 
 
-@pytest.mark.parametrize("error_type", sorted(concrete_errors(), key=lambda error: error.code))
+@pytest.mark.parametrize("error_type", ERRORS, ids=code_of)
 def test_a_retriable_error_is_never_the_callers_fault(error_type: type[NlpError]) -> None:
     status = STATUS_BY_CODE[error_type.code]
 
