@@ -61,7 +61,9 @@ async def gateway_on(connection: KafkaConnection, topics: Topics, **settings: An
     app = create_app(Settings(**settings), connection, topics, Limits(), NAMES)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, lifespan="on", timeout_keep_alive=75, timeout_graceful_shutdown=2)
+    )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     port = listener.getsockname()[1]
     limits = httpx.Limits(max_connections=None)
