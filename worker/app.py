@@ -36,6 +36,10 @@ from worker.tokenizer import Tokenizer
 log = logging.getLogger("worker")
 
 BROKER_PING_S = 5.0
+HEARTBEAT_S = 1.0
+"""A member learns of a rebalance by its next heartbeat, and all the others wait for it until then."""
+REQUEST_TIMEOUT_S = 60.0
+"""How long the consumer waits for an answer of the broker, on top of the session time-out."""
 STOP_MARGIN_S = 10.0
 """On top of the drain: closing the consumer and the producer. After that the process ends in any case."""
 
@@ -224,7 +228,9 @@ def build_app(settings: Settings, progress: Progress) -> WorkerApp:
         broker_client_id="nlp-worker",
         broker_commit_interval=settings.commit_interval_s,
         broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=settings.session_timeout_s / 3,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        # Faust refuses a session that is longer than a request may take.
+        broker_request_timeout=settings.session_timeout_s + REQUEST_TIMEOUT_S,
         broker_max_poll_interval=300.0,
         consumer_group_instance_id=settings.instance,
         consumer_auto_offset_reset="earliest",

@@ -82,11 +82,16 @@ class Outputs:
         ]
         if isinstance(outcome, Failed):
             own += headers.error_headers(outcome.error)
-            value = record.value if kind == DEAD_LETTER else b""
+            value = _original(record) if kind == DEAD_LETTER else b""
         else:
             value = outcome.value
         timestamp_ms = record.timestamp_ms if record.timestamp_ms >= 0 else None
         return Output(kind, topic, partition, record.key, value, _passed_on(record.headers) + own, timestamp_ms)
+
+
+def _original(record: Incoming) -> bytes | None:
+    """Return the record's value; empty where neither value nor key is there, which our producer refuses to send."""
+    return b"" if record.key is None and record.value is None else record.value
 
 
 def _passed_on(received: Headers) -> list[tuple[str, bytes | None]]:

@@ -9,7 +9,7 @@ from typing import Self, TypeAlias
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, RecordMetadata
 
 from schemas import CONTRACTS, KafkaConnection, Topics, headers
 from tests.integration.polling import eventually
@@ -55,7 +55,7 @@ class Caller:
             request_timeout_ms=_BROKER_BACK_MS,
         )
         await self._stack.enter_async_context(self._producer)
-        self._consumer = await self._stack.enter_async_context(AIOKafkaConsumer(**self._options))
+        self._consumer = await self._stack.enter_async_context(AIOKafkaConsumer(**self._options, fetch_max_wait_ms=50))
         self._admin = AIOKafkaAdminClient(**self._options)
         await self._admin.start()
         self._stack.push_async_callback(self._admin.close)
@@ -66,14 +66,22 @@ class Caller:
 
     async def send(self, records: Iterable[Sending]) -> list[str]:
         """Send the records in their order; returns where each of them stands, as `nlp-source` will say it."""
-        confirmed = [
-            await self._producer.send(
-                each.topic, each.value, each.key, each.partition, each.timestamp_ms, list(each.headers)
-            )
-            for each in records
-        ]
-        stored = await asyncio.gather(*confirmed)
+        stored = await asyncio.gather(*[await self._send(each) for each in records])
         return [f"{where.topic}[{where.partition}]@{where.offset}" for where in stored]
+
+    async def _send(self, each: Sending) -> "asyncio.Future[RecordMetadata]":
+        headers = list(each.headers)
+        stored: asyncio.Future[RecordMetadata]
+        if each.key is None and each.value is None:
+            # The client refuses to send what others send: a record without a key and a value.
+            batch = self._producer.create_batch()
+            batch.append(timestamp=each.timestamp_ms, key=None, value=None, headers=headers)
+            stored = await self._producer.send_batch(batch, each.topic, partition=each.partition or 0)
+        else:
+            stored = await self._producer.send(
+                each.topic, each.value, each.key, each.partition, each.timestamp_ms, headers
+            )
+        return stored
 
     async def unfinished(self) -> int:
         """Return the number of records sent to the workers that they have not committed yet."""
@@ -99,16 +107,13 @@ class Caller:
         except AssertionError as late:
             raise AssertionError(f"{late}, {left} records are left") from late
 
-    async def outputs(self, topics: Sequence[str] = ()) -> list[Received]:
-        """Return all that stands on the topics, in the order of each partition; by default on all outputs."""
-        ends = await self._ends(topics or output_topics(self.topics))
-        wanted = {tp: end for tp, end in ends.items() if end}
-        if not wanted:
-            return []
-        self._consumer.assign(list(wanted))
-        await self._consumer.seek_to_beginning()
+    async def outputs(self) -> list[Received]:
+        """Return all that stands on the outputs, in the order of each partition."""
+        ends = {tp: end for tp, end in (await self._ends(output_topics(self.topics))).items() if end}
+        for tp in ends:
+            self._consumer.seek(tp, 0)
         received: list[Received] = []
-        while behind := [tp for tp, end in wanted.items() if await self._consumer.position(tp) < end]:
+        while behind := [tp for tp, end in ends.items() if await self._consumer.position(tp) < end]:
             for records in (await self._consumer.getmany(*behind, timeout_ms=1_000)).values():
                 received += records
         return received
@@ -119,14 +124,18 @@ class Caller:
         return [each for each in await self.outputs() if source_of(each) == source]
 
     async def _ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
-        described = await self._admin.describe_topics(list(topics))
-        partitions = [
-            TopicPartition(topic["topic"], partition["partition"])
-            for topic in described
-            for partition in topic["partitions"]
-        ]
-        ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+        if not self._consumer.assignment():
+            # All at once and for good: every topic that is new to the client costs a look at the cluster.
+            self._consumer.assign(
+                [*self._partitions(output_topics(self.topics)), *self._partitions(self.topics.inputs)]
+            )
+            self._consumer.pause(*self._partitions(self.topics.inputs))
+        ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(self._partitions(topics))
         return ends
+
+    def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
+        counts = {spec.name: spec.partitions for spec in self.topics.specs()}
+        return [TopicPartition(topic, partition) for topic in topics for partition in range(counts[topic])]
 
 
 def output_topics(topics: Topics) -> list[str]:

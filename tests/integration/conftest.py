@@ -2,14 +2,16 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from schemas import KafkaConnection, Topics
 from schemas.provision import create_topics
+from tests.integration.caller import Caller
 from tests.integration.kafka import ContainerBroker, KafkaBroker, engine_answers, local_broker
+from tests.integration.workers import NewWorker, WorkerProcess
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +52,24 @@ def fresh_topics(connection: KafkaConnection) -> Topics:
     topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}.")
     asyncio.run(create_topics(connection, topics))
     return topics
+
+
+@pytest.fixture
+def new_worker(connection: KafkaConnection, fresh_topics: Topics, tmp_path: Path) -> Iterator[NewWorker]:
+    """Makes workers on the fresh topics, by name and settings, not started yet; all are killed in the end."""
+    made: list[WorkerProcess] = []
+
+    def make(name: str, *command: str, **settings: object) -> WorkerProcess:
+        made.append(WorkerProcess(connection, fresh_topics, tmp_path / f"{name}.log", *command, **settings))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.kill()
+
+
+@pytest.fixture
+async def caller(connection: KafkaConnection, fresh_topics: Topics) -> AsyncIterator[Caller]:
+    """A caller of the workers on the fresh topics."""
+    async with Caller(connection, fresh_topics) as caller:
+        yield caller

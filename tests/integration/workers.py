@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -91,6 +93,16 @@ class WorkerProcess:
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self._tail()}") from late
 
+    async def produces(self, count: int) -> None:
+        """Wait until it has produced so many records more."""
+        before = await self.metric("nlp_records_produced_total")
+
+        async def has_produced() -> bool:
+            assert self.exit_status is None, f"the worker ended with {self.exit_status}:\n{self._tail()}"
+            return await self.metric("nlp_records_produced_total") >= before + count
+
+        await eventually(has_produced, f"the worker produces {count} records")
+
     async def health(self) -> httpx.Response | None:
         """Return what `/health/ready` says, None while nothing answers."""
         return await self._get("/health/ready")
@@ -125,6 +137,10 @@ class WorkerProcess:
 
     def _tail(self) -> str:
         return self.log[-_TAIL_CHARS:]
+
+
+NewWorker: TypeAlias = Callable[..., WorkerProcess]
+"""Takes a name for the log, the command when it is another than `worker`, and settings."""
 
 
 def _samples(text: str, name: str, labels: dict[str, str]) -> list[float]:
