@@ -116,7 +116,9 @@ class Broker:
         text = "\n".join(
             path.read_text(errors="replace") for path in (self.directory / "broker.out", self.log) if path.exists()
         )
-        tail = "\n".join(f"  {line}" for line in text.splitlines()[-_TAIL_LINES:])
+        # Stack frames would push out the lines that say what happened.
+        lines = [line for line in text.splitlines() if not line.startswith(("\tat ", "    at "))]
+        tail = "\n".join(f"  {line}" for line in lines[-_TAIL_LINES:])
         if "Address already in use" in text:
             return PortTaken(f"the Kafka broker found its port taken:\n{tail}")
         if "No space left on device" in text:

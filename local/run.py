@@ -28,9 +28,6 @@ from local.supervisor import Service, Supervised, keep_all, start_all, stop_all
 from schemas import KafkaConnection, NlpError, Topics
 from schemas.provision import TopicRefused, create_topics
 
-_DEAD_BROKER_STOP_S = 3.0
-"""Without a broker there is nothing that a worker could still commit."""
-
 _BANNER = """
 Ready after {seconds:.1f} s, with {workers} on Kafka at {kafka}.
 
@@ -122,6 +119,8 @@ class LocalRun:
             self._console.say("Kafka stopped")
 
     def _create_topics(self, connection: KafkaConnection) -> None:
+        if self._broker is None:
+            self._console.say(f"looking for Kafka at {connection.bootstrap_servers}")
         created = asyncio.run(create_topics(connection, Topics()))
         self._console.say(f"created {len(created)} topics" if created else "every topic is there")
 
@@ -136,7 +135,8 @@ class LocalRun:
 
     def _stop(self, stage: Sequence[Supervised]) -> None:
         is_dead = self._broker is not None and not self._broker.is_alive
-        stop_all(stage, at_most_s=_DEAD_BROKER_STOP_S if is_dead else math.inf)
+        # Without the broker nothing can be finished or committed, only complained of.
+        stop_all(stage, at_most_s=0.0 if is_dead else math.inf)
 
     def _check_broker(self) -> None:
         if self._broker is not None and not self._broker.is_alive:
@@ -172,7 +172,9 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     except ValidationError as invalid:
-        console.say(f"a setting is wrong: {invalid}")
+        for error in invalid.errors(include_url=False, include_input=False):
+            where = ".".join(map(str, error["loc"]))
+            console.say(f"a setting is wrong: {where or invalid.title}: {error['msg']}")
         return 2
     except (LocalError, NlpError, TopicRefused) as failed:
         console.say(str(failed))

@@ -1,7 +1,14 @@
-"""The broker of `make run`: it keeps its records, says what is wrong, and leaves nothing behind."""
+"""`make run` and its broker: records are kept, what is wrong is said, and nothing is left behind."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
+import urllib.request
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,11 +16,66 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from local.broker import Broker
 from local.errors import PortTaken, ProcessDied
+from local.ports import free_port
 from schemas import KafkaConnection, Topics
 from schemas.provision import create_topics, missing_topics
 from tests.integration.kafka import KafkaBroker, local_broker
 
 pytestmark = pytest.mark.anyio
+
+
+_READY_S = 120.0
+
+
+class Run:
+    """`python -m local.run` with ports and storage of its own, and what it has printed so far."""
+
+    def __init__(self, directory: Path, **environment: str) -> None:
+        self.gateway = f"http://127.0.0.1:{(port := free_port())}"
+        self.data = directory / "kafka"
+        own = {
+            "NLP_GATEWAY_PORT": str(port),
+            "NLP_LOCAL_BROKER_PORT": str(free_port()),
+            "NLP_LOCAL_DATA": str(self.data),
+            "NLP_WORKER_HTTP_PORT": str(free_port()),
+        }
+        self._log = directory / "run.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local.run"], env={**os.environ, **own, **environment}, stdout=log, stderr=log
+            )
+
+    @property
+    def printed(self) -> str:
+        """Everything it printed, logs of its processes included."""
+        return self._log.read_text()
+
+    def wait_until_ready(self) -> None:
+        """Return once it says that all is ready."""
+        deadline = time.monotonic() + _READY_S
+        while "Ready after" not in self.printed:
+            assert self.process.poll() is None and time.monotonic() < deadline, self.printed
+
+    def broker_pids(self) -> list[int]:
+        """Return the processes that use its storage."""
+        return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if str(self.data) in _read(path)]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        # The process has ended since it was listed.
+        return ""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    local_broker(tmp_path)  # has the jars downloaded, which is not what is tested
+    run = Run(tmp_path)
+    yield run
+    run.process.kill()
+    run.process.wait()
 
 
 @pytest.fixture
@@ -98,3 +160,55 @@ async def test_a_topic_with_other_partitions_is_left_and_warned_of(
 
     assert created == []
     assert f"{prefix}documents has 2 and not 4" in caplog.text
+
+
+def test_a_run_answers_and_stops_in_order_leaving_nothing(run: Run) -> None:
+    run.wait_until_ready()
+    with urllib.request.urlopen(f"{run.gateway}/health/ready") as response:
+        answered = response.status
+
+    run.process.send_signal(signal.SIGINT)
+    status = run.process.wait(timeout=_READY_S)
+
+    said = [line.partition("| ")[2] for line in run.printed.splitlines() if line.startswith("local")]
+    ends = said[said.index("stopping") :]
+    assert (answered, status) == (200, 0)
+    assert ends == ["stopping", "gateway stopped", "worker-1 stopped", "Kafka stopped"]
+    assert run.broker_pids() == []
+
+
+def test_a_broker_that_dies_ends_the_run_with_its_log(run: Run) -> None:
+    run.wait_until_ready()
+    (broker,) = run.broker_pids()
+
+    os.kill(broker, signal.SIGKILL)
+    status = run.process.wait(timeout=_READY_S)
+
+    assert status == 1
+    assert "the Kafka broker died; the end of" in run.printed
+    assert run.broker_pids() == []
+
+
+def test_a_run_on_a_given_cluster_starts_no_broker(broker: KafkaBroker, tmp_path: Path) -> None:
+    run = Run(tmp_path, KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers, NLP_TOPIC_PREFIX=f"t{uuid.uuid4().hex[:8]}.")
+    try:
+        run.wait_until_ready()
+        run.process.terminate()
+        status = run.process.wait(timeout=_READY_S)
+    finally:
+        run.process.kill()
+
+    assert status == 0
+    assert f"on Kafka at {broker.bootstrap_servers}" in run.printed
+    assert not run.data.exists()
+
+
+def test_a_taken_gateway_port_ends_the_run_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        run = Run(tmp_path, NLP_GATEWAY_PORT=str(port))
+        status = run.process.wait(timeout=_READY_S)
+
+    assert status == 1
+    assert f"port {port} on 127.0.0.1, which the gateway needs, is taken" in run.printed
+    assert not run.data.exists()
