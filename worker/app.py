@@ -36,6 +36,8 @@ from worker.tokenizer import Tokenizer
 log = logging.getLogger("worker")
 
 BROKER_PING_S = 5.0
+BROKER_ANSWER_S = 5.0
+"""How long one look at the topics waits for a broker: for as long, nothing else is said of it and no signal heard."""
 HEARTBEAT_S = 1.0
 """A member learns of a rebalance by its next heartbeat, and all the others wait for it until then."""
 REQUEST_TIMEOUT_S = 60.0
@@ -116,7 +118,7 @@ class Worker:
 
     async def _topics_problem(self) -> str | None:
         try:
-            missing = await missing_topics(self._settings.kafka, self._settings.topics)
+            missing = await missing_topics(self._settings.kafka, self._settings.topics, wait_s=BROKER_ANSWER_S)
         except (ServiceError, KafkaError, OSError) as fault:
             return f"no broker at {self._settings.kafka.bootstrap_servers} ({fault})"
         return f"missing topics: {', '.join(missing)}" if missing else None
