@@ -34,7 +34,7 @@ class Settings(BaseSettings):
         description="Seconds until worker and gateway must be ready. Too short and a slow machine never starts.",
     )
     stop_s: float = Field(
-        default=30.0,
+        default=40.0,
         gt=0,
         description="Seconds that a process may take to finish its work when asked to end; then it is killed, and "
         "what it had not finished is done again at the next start.",
