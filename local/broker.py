@@ -16,6 +16,7 @@ import signal
 import subprocess
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from local import process
@@ -41,14 +42,17 @@ class Broker:
     """One broker and its storage; what was written is there after `restart`, `kill` and a new `Broker`.
 
     `port` 0 takes a free one, and keeps it over restarts. `jars` are the broker's. Methods block; none may be called
-    from two threads at once.
+    from two threads at once. `properties` are laid over those of `local.broker_settings`.
     """
 
-    def __init__(self, directory: Path, jars: Path, port: int = 0) -> None:
+    def __init__(
+        self, directory: Path, jars: Path, port: int = 0, properties: Mapping[str, object] | None = None
+    ) -> None:
         self.directory = directory.absolute()
         self.log = self.directory / "broker.log"
         self.port = port or free_port(HOST)
         self._jars = jars
+        self._properties = properties or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,7 +85,7 @@ class Broker:
         self.check()
         self.directory.mkdir(parents=True, exist_ok=True)
         # The controller speaks to this broker alone, so any free port does and none can be in the way next time.
-        properties = server_properties(self.directory, HOST, self.port, free_port(HOST))
+        properties = server_properties(self.directory, HOST, self.port, free_port(HOST), self._properties)
         (self.directory / "server.properties").write_text(properties)
         self.log.unlink(missing_ok=True)
         if not (self.directory / "data" / "meta.properties").exists():

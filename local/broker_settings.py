@@ -1,17 +1,26 @@
 """The broker's `server.properties`, for one developer's machine."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from schemas.topics import OUTPUT_BYTES
+
+_LISTS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 
 _OVERHEAD_BYTES = 2**20
 """Keys, headers and the batch's own bytes, beside the largest value."""
 
 
-def server_properties(directory: Path, host: str, port: int, controller_port: int) -> str:
-    """Return the text of the file: one node that is broker and controller, with its data below `directory`."""
+def server_properties(
+    directory: Path, host: str, port: int, controller_port: int, more: Mapping[str, object] = MappingProxyType({})
+) -> str:
+    """Return the text of the file: one node that is broker and controller, with its data below `directory`.
+
+    `more` is laid over it; listeners among it are added to the two that are needed.
+    """
     largest = OUTPUT_BYTES + _OVERHEAD_BYTES
-    properties = {
+    properties: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}",
@@ -43,4 +52,6 @@ def server_properties(directory: Path, host: str, port: int, controller_port: in
         "log.cleaner.dedupe.buffer.size": 8 * 2**20,
         "log.index.size.max.bytes": 2**20,
     }
+    for name, value in more.items():
+        properties[name] = f"{properties[name]},{value}" if name in _LISTS else value
     return "".join(f"{name}={value}\n" for name, value in properties.items())

@@ -40,13 +40,18 @@ class KafkaBroker(Protocol):
 
 
 def local_broker(directory: Path, port: int = 0) -> Broker:
-    """Return the broker that `make run` starts, not yet started, downloading its jars where they are missing."""
+    """Return the broker that `make run` starts, not yet started."""
+    return Broker(directory, broker_jars(), port)
+
+
+def broker_jars() -> Path:
+    """Return the directory of the broker's jars, downloading those that are missing."""
     cache = Settings().jars
     missing = missing_jars(cache, read_lock())
     if missing:
         logging.getLogger(__name__).warning("downloading %d of the broker's jars", len(missing))
         fetch(cache, missing, lambda _: None)
-    return Broker(directory, cache, port)
+    return cache
 
 
 def engine_answers() -> bool:

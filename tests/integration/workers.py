@@ -30,10 +30,15 @@ def worker_environment(connection: KafkaConnection, topics: Topics, **settings: 
     worker = {"group": f"{topics.prefix}workers", "session_timeout_s": SESSION_TIMEOUT_S, "engine_threads": 2}
     return {
         **clean,
-        "KAFKA_BOOTSTRAP_SERVERS": connection.bootstrap_servers,
+        **_connection_environment(connection),
         "NLP_TOPIC_PREFIX": topics.prefix,
         **{f"NLP_WORKER_{name.upper()}": str(value) for name, value in (worker | settings).items()},
     }
+
+
+def _connection_environment(connection: KafkaConnection) -> dict[str, str]:
+    told = connection.model_dump(exclude_defaults=True) | {"sasl_password": connection.sasl_password.get_secret_value()}
+    return {f"KAFKA_{name.upper()}": str(value) for name, value in told.items()}
 
 
 class WorkerProcess:
