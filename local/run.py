@@ -162,7 +162,8 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     """Return the exit status: 0 after Ctrl-C or SIGTERM, 1 when it could not start or go on, 2 for a setting."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell that starts us in the background has it ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
