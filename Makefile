@@ -35,7 +35,7 @@ test: .venv-dev ## Run every test, against a real broker
 
 .PHONY: test-unit
 test-unit: .venv-dev ## Run the tests that need neither broker nor model
-	@$(DEV)/python -m pytest tests/unit
+	@$(DEV)/python -m pytest tests/unit tests/property
 
 .PHONY: test-integration
 test-integration: .venv-dev ## Run the tests against a real broker
