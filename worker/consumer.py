@@ -57,9 +57,13 @@ class Consumer(driver.Consumer):
         offset: int | None = self._committed_offset.get(tp)
         return offset
 
-    def lag(self, tp: TP) -> int:
-        """Return the records of a partition that are not committed, as far as the last fetch told."""
-        return max(0, (self.highwater(tp) or 0) - (self.committed_offset(tp) or 0))
+    def lag(self, tp: TP, position: int = 0) -> int:
+        """Return the records of a partition that are not committed, as far as the last fetch told.
+
+        `position` is where reading goes on, when nothing of the partition is in flight: what lies between the commit
+        and it was deleted, or is a transaction's marker, and is no work.
+        """
+        return max(0, (self.highwater(tp) or 0) - max(position, self.committed_offset(tp) or 0))
 
 
 class Transport(driver.Transport):

@@ -1,9 +1,11 @@
 """Is the worker alive, is it ready, and is it time to give up: from assignment, progress and commits."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import monotonic
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas.errors import ServiceError
@@ -13,6 +15,7 @@ from worker.metrics import Metrics
 from worker.progress import Progress
 
 INTERVAL_S = 1.0
+UNREADY_INTERVAL_S = 0.1
 LOOP_LAG_INTERVAL_S = 0.1
 
 
@@ -57,14 +60,25 @@ class Health:
         self._fail = fail
         self._commits = Standstill()
         self._intake = Standstill()
-        self._lags: set[TP] = set()
+        self._lagging: set[TP] = set()
         self.broker_seen_at = monotonic()
 
     async def watch(self, consumer: Consumer) -> None:
-        """Look every second, for ever; tells `fail` when something stood still twice too long."""
+        """Look every second, and oftener until ready; tells `fail` when something stood still twice too long."""
         while True:
-            await asyncio.sleep(INTERVAL_S)
-            self.look(consumer)
+            await asyncio.sleep(INTERVAL_S if not self.problems else UNREADY_INTERVAL_S)
+            self.look(consumer, await self._positions(consumer))
+
+    async def _positions(self, consumer: Consumer) -> dict[TP, int]:
+        """Return where reading goes on in the partitions that lag though nothing of them is in flight."""
+        positions = {}
+        for tp in consumer.assignment():
+            if consumer.lag(tp) and not self._progress.unfinished(*tp):
+                # Without an answer the lag counts as work, which is what it is in a consumer that hangs.
+                with suppress(TimeoutError, KafkaError):
+                    async with asyncio.timeout(INTERVAL_S):
+                        positions[tp] = await consumer.position(tp) or 0
+        return positions
 
     async def measure_loop_lag(self) -> None:
         """Measure how late the event loop wakes, for ever."""
@@ -73,12 +87,13 @@ class Health:
             await asyncio.sleep(LOOP_LAG_INTERVAL_S)
             self._metrics.loop_lag.observe(max(0.0, monotonic() - asked - LOOP_LAG_INTERVAL_S))
 
-    def look(self, consumer: Consumer) -> None:
-        """Renew `problems` and the gauges."""
+    def look(self, consumer: Consumer, positions: Mapping[TP, int]) -> None:
+        """Renew `problems` and the gauges; `positions` of idle partitions tell lag that is no work."""
         assigned = consumer.assignment()
+        lags = {tp: consumer.lag(tp, positions.get(tp, 0)) for tp in assigned}
         self._metrics.assigned.set(len(assigned))
-        self._set_lags(consumer, assigned)
-        stalls = self._stalls(consumer, assigned)
+        self._set_lags(lags)
+        stalls = self._stalls(consumer, lags)
         self.problems = [f"{what} for {seconds:.0f} s" for what, seconds in stalls if seconds > self._stall_s]
         if not assigned:
             self.problems.append("no partitions are assigned")
@@ -89,12 +104,11 @@ class Health:
             if seconds > 2 * self._stall_s and not self.is_draining:
                 self._fail(StalledError(f"{what} for {seconds:.0f} s"))
 
-    def _stalls(self, consumer: Consumer, assigned: set[TP]) -> list[tuple[str, float]]:
+    def _stalls(self, consumer: Consumer, lags: Mapping[TP, int]) -> list[tuple[str, float]]:
         now = monotonic()
-        committed = {tp: consumer.committed_offset(tp) or 0 for tp in assigned}
-        done = {tp: self._progress.committable(*tp) or 0 for tp in assigned}
-        is_uncommitted = any(done[tp] > committed[tp] for tp in assigned)
-        is_waiting = not self._in_flight.records and any(consumer.lag(tp) for tp in assigned)
+        committed = {tp: consumer.committed_offset(tp) or 0 for tp in lags}
+        is_uncommitted = any((self._progress.committable(*tp) or 0) > committed[tp] for tp in lags)
+        is_waiting = not self._in_flight.records and any(lags.values())
         return [
             ("a record is not delivered", self._progress.oldest_age_s()),
             ("offsets are not committed", self._commits.observe(committed, is_uncommitted, now)),
@@ -102,10 +116,10 @@ class Health:
             ("no broker answers", now - self.broker_seen_at),
         ]
 
-    def _set_lags(self, consumer: Consumer, assigned: set[TP]) -> None:
+    def _set_lags(self, lags: Mapping[TP, int]) -> None:
         gauge = self._metrics.consumer_lag
-        for topic, partition in self._lags - assigned:
+        for topic, partition in self._lagging - set(lags):
             gauge.remove(topic, str(partition))
-        for tp in assigned:
-            gauge.labels(tp.topic, str(tp.partition)).set(consumer.lag(tp))
-        self._lags = set(assigned)
+        for tp, lag in lags.items():
+            gauge.labels(tp.topic, str(tp.partition)).set(lag)
+        self._lagging = set(lags)

@@ -73,6 +73,10 @@ class Progress:
         progress = self._partitions.get(TopicPartition(topic, partition))
         return None if progress is None else progress.next_offset
 
+    def unfinished(self, topic: str, partition: int) -> int:
+        """Return the number of records of a partition that were taken and are not done."""
+        return len(self._partitions.get(TopicPartition(topic, partition), ()))
+
     def abandon_all(self) -> int:
         """Forget every partition, because all are revoked; returns the number of records given up."""
         given_up = len(self)

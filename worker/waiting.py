@@ -7,11 +7,11 @@ from threading import Condition
 from worker.batching import Cost, cut
 from worker.inquiries import WaitingWindow
 
-PLAN_WINDOWS = 128
+PLAN_WINDOWS = 256
 """Windows cut into runs together: more pad less, but everything newer waits for all of them."""
 
-PLAN_TOKENS = 8_192
-"""The same bound for long windows: some tenths of a second of work, the longest that a newcomer is overtaken."""
+PLAN_TOKENS = 32_768
+"""The same bound for long windows: a second or two of work for one core, the longest that a newcomer waits for it."""
 
 
 class WaitingWindows:

@@ -94,6 +94,9 @@ def _join(
             current = None
         if token is None or not kind:
             continue
+        if not any(map(str.isalnum, text[word.start_char : word.end_char])):
+            # A mark or an emoji may stand within a name, but never begins or ends one.
+            continue
         if current is None:
             current = _OpenEntity(kind, *word)
         current.end_char = word.end_char

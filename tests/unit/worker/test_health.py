@@ -22,6 +22,7 @@ class Offsets:
     assigned: set[TP] = field(default_factory=lambda: {PARTITION})
     committed: int = 0
     end: int = 0
+    read_to: int = 0
 
     def assignment(self) -> set[TP]:
         return self.assigned
@@ -29,8 +30,11 @@ class Offsets:
     def committed_offset(self, tp: TP) -> int:
         return self.committed
 
-    def lag(self, tp: TP) -> int:
-        return self.end - self.committed
+    def lag(self, tp: TP, position: int = 0) -> int:
+        return self.end - max(position, self.committed)
+
+    async def position(self, tp: TP) -> int:
+        return self.read_to
 
 
 class Clock:
@@ -54,11 +58,13 @@ class Watched:
         self.offsets = Offsets()
         self.health = Health(self.progress, self.in_flight, self.metrics, 60.0, self.faults.append)
 
-    def look(self, clock: Clock, after_s: float = 0.0, *, broker_answers: bool = True) -> list[str]:
+    def look(
+        self, clock: Clock, after_s: float = 0.0, *, broker_answers: bool = True, positions: dict[TP, int] | None = None
+    ) -> list[str]:
         clock.now += after_s
         if broker_answers:
             self.health.broker_seen_at = clock.now
-        self.health.look(self.offsets)  # type: ignore[arg-type]
+        self.health.look(self.offsets, positions or {})  # type: ignore[arg-type]
         return self.health.problems
 
 
@@ -114,6 +120,31 @@ def test_records_that_nobody_takes_make_unready(watched: Watched, clock: Clock) 
     watched.look(clock)
 
     assert watched.look(clock, 61) == ["nothing is taken though records wait for 61 s"]
+
+
+def test_deleted_records_behind_the_position_are_no_work(watched: Watched, clock: Clock) -> None:
+    watched.offsets.end = 3
+    watched.look(clock, positions={PARTITION: 3})
+
+    assert watched.look(clock, 200, positions={PARTITION: 3}) == []
+    assert watched.faults == []
+
+
+async def _positions(watched: Watched) -> dict[TP, int]:
+    return await watched.health._positions(watched.offsets)  # type: ignore[arg-type]
+
+
+@pytest.mark.anyio
+async def test_positions_are_asked_only_of_partitions_that_lag_without_work(watched: Watched, clock: Clock) -> None:
+    watched.offsets.read_to = 3
+
+    without_lag = await _positions(watched)
+    watched.offsets.end = 3
+    idle = await _positions(watched)
+    watched.progress.of("t", 0).take(0, clock.now)
+    busy = await _positions(watched)
+
+    assert (without_lag, idle, busy) == ({}, {PARTITION: 3}, {})
 
 
 def test_lost_broker_makes_unready(watched: Watched, clock: Clock) -> None:

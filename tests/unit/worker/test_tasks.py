@@ -62,6 +62,8 @@ def _label(tokenizer: Tokenizer, manifest: Manifest, text: str, labels: dict[str
         ("the AT&T shares", {"AT": "B-ORG"}, [("AT&T", "ORG")]),
         ("Zu\u0308rich\r\n👩\u200d👧", {"Zu": "B-LOC"}, [("Zu\u0308rich", "LOC")]),
         ("👩\u200d👩\u200d👧 Bern", {"Bern": "B-LOC"}, [("Bern", "LOC")]),
+        ("🎉 IBM 🎉", {"🎉": "B-ORG", "IBM": "I-ORG"}, [("IBM", "ORG")]),  # an emoji is no name
+        ("Smith & Sons!", {"Smith": "B-ORG", "&": "I-ORG", "Sons": "I-ORG", "!": "I-ORG"}, [("Smith & Sons", "ORG")]),
         ("no names", {}, []),
     ],
 )  # fmt: skip
