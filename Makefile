@@ -64,8 +64,12 @@ bundle: .venv-dev ## Make the model bundle from the trained weights
 	@$(DEV)/python -m training.bundle
 
 .PHONY: evaluate
-evaluate: .venv-dev ## Score the bundle with the official metrics
-	@$(DEV)/python -m training.evaluate
+evaluate: .venv-dev ## Score the bundle with the official metrics; DATA=directory of the sets
+	@$(DEV)/python -m training.evaluate $(if $(DATA),--data $(DATA))
+
+.PHONY: train
+train: .venv-dev ## Fine-tune the encoder on the three tasks; DATA=directory of the sets
+	@$(DEV)/python -m training.train $(if $(DATA),--data $(DATA))
 
 .PHONY: bench
 bench: .venv-dev ## Measure throughput, latency and memory end to end
