@@ -15,6 +15,7 @@ from schemas.provision import create_topics
 from schemas.qa import QaRequest, QaResult
 from schemas.sentiment import SentimentRequest, SentimentResult
 from tests.integration.caller import Caller, Received, Sending, header, source_of
+from tests.integration.kafka import KafkaBroker
 from tests.integration.workers import WorkerProcess
 
 pytestmark = pytest.mark.anyio
@@ -40,8 +41,8 @@ def topics() -> Topics:
 
 
 @pytest.fixture(scope="module")
-def process(broker: object, tmp_path_factory: pytest.TempPathFactory, topics: Topics) -> Iterator[WorkerProcess]:
-    connection = KafkaConnection(bootstrap_servers=broker.bootstrap_servers)  # type: ignore[attr-defined]
+def process(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory, topics: Topics) -> Iterator[WorkerProcess]:
+    connection = KafkaConnection(bootstrap_servers=broker.bootstrap_servers)
     log = tmp_path_factory.mktemp("worker") / "worker.log"
     worker = WorkerProcess(connection, topics, log, commit_interval_s=0.1)
     yield worker
