@@ -54,7 +54,7 @@ def test_every_setting_is_in_the_readme_with_its_default(row: str) -> None:
 
 def test_readme_names_no_setting_that_is_gone() -> None:
     known = {row.split("`")[1] for row in settings_rows()}
-    named = set(re.findall(r"^\| `((?:NLP|KAFKA|MLFLOW)_[A-Z_]+)`", README, re.MULTILINE))
+    named = set(re.findall(r"^\| `((?:NLP|KAFKA|MLFLOW)_[A-Z0-9_]+)`", README, re.MULTILINE))
 
     assert named == known
 
