@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from threading import Timer
 from time import monotonic
 from typing import cast
 
@@ -43,7 +45,9 @@ HEARTBEAT_S = 1.0
 REQUEST_TIMEOUT_S = 60.0
 """How long the consumer waits for an answer of the broker, on top of the session time-out."""
 STOP_MARGIN_S = 10.0
-"""On top of the drain: closing the consumer and the producer. After that the process ends in any case."""
+"""On top of the drain: leaving the group. Some seconds after that the process ends in any case."""
+
+PRODUCER_STOP_S = 5.0
 
 
 class Worker:
@@ -127,7 +131,7 @@ class Worker:
         settings = self._settings
         producer = build_producer(settings.kafka)
         await producer.start()
-        stack.push_async_callback(producer.stop)
+        stack.push_async_callback(self._stop_producer, producer)
         outputs = Outputs(settings.topics, settings.reply_headers, bundle.identity)
         delivery = Delivery(
             producer, Addresses(partial(list_partitions, producer)), outputs, self._in_flight, self._metrics, self._fail
@@ -157,10 +161,20 @@ class Worker:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._fail(fault)
 
+    async def _stop_producer(self, producer: AIOKafkaProducer) -> None:
+        """Close the producer; without a broker it would wait for its last records for ever."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PRODUCER_STOP_S):
+                await producer.stop()
+
     async def _end(self, app: faust.App, tasks: Iterable["asyncio.Task[None]"]) -> None:
         self._health.is_draining = True
         self._health.problems = ["draining"]
         log.info("draining %d records", self._in_flight.records)
+        # Threads of the clients may wait for a broker that is gone, and Python waits for threads.
+        last_resort = Timer(self._settings.drain_s + STOP_MARGIN_S + 2 * PRODUCER_STOP_S, os._exit, (1,))
+        last_resort.daemon = True
+        last_resort.start()
         async with asyncio.timeout(self._settings.drain_s + STOP_MARGIN_S):
             await app.stop()
         for task in tasks:

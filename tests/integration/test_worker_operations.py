@@ -12,6 +12,7 @@ from schemas import KafkaConnection, Topics
 from schemas.manifest import MANIFEST_FILE, QUANTIZED_MODEL_FILE, TOKENIZER_FILE
 from schemas.provision import create_topics
 from tests.integration.caller import Caller, ids_of
+from tests.integration.kafka import KafkaBroker
 from tests.integration.load import requests, sent_ids
 from tests.integration.polling import eventually
 from tests.integration.workers import NewWorker, WorkerProcess
@@ -99,3 +100,20 @@ async def test_a_taken_port_is_named(new_worker: NewWorker) -> None:
         port = taken.getsockname()[1]
 
         await _ends_saying(new_worker("worker", http_port=port), f"port_unavailable: cannot listen on 127.0.0.1:{port}")
+
+
+async def test_a_worker_whose_broker_is_gone_for_good_gives_up(private_broker: KafkaBroker, tmp_path: Path) -> None:
+    connection = KafkaConnection(bootstrap_servers=private_broker.bootstrap_servers)
+    topics = Topics(prefix="t.")
+    await create_topics(connection, topics)
+    worker = WorkerProcess(connection, topics, tmp_path / "worker.log", stall_s=8, drain_s=2)
+    try:
+        worker.start()
+        await worker.ready()
+
+        private_broker.kill()
+
+        assert await worker.ended(within_s=90) == 1
+        assert "stopping: no broker answers for" in worker.log
+    finally:
+        worker.kill()
