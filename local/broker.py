@@ -94,7 +94,7 @@ class Broker:
         self._process = self._java("kafka.Kafka", on_death=signal.SIGTERM)
         try:
             self._wait_until_ready()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: whatever breaks a start off, nothing may be left running
             self.kill()
             raise
 
