@@ -81,6 +81,7 @@ lock: .venv-dev ## Pin all requirements and Kafka's jars anew
 	@$(COMPILE) requirements.in -c requirements-dev.txt -o requirements.txt
 	@$(COMPILE) requirements-local.in -c requirements-dev.txt -o requirements-local.txt
 	@$(COMPILE) requirements-training.in -c requirements-dev.txt -o requirements-training.txt
+	@$(COMPILE) requirements-tracing.in -c requirements-dev.txt -o requirements-tracing.txt
 	@$(DEV)/python -m local.lock
 
 .PHONY: clean
