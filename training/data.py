@@ -1,7 +1,7 @@
 """The three public sets as examples, through `datasets`: from a directory of plain files, or from the Hugging Face hub.
 
 A directory holds `sst2/<split>.tsv.gz` (columns sentence, label), `conll2003/<split>.txt.gz` (a word and its IOB2 tag a
-line, a blank line between sentences) and `squad1/<split>.json.gz` (the official layout).
+line, a blank line between sentences), `squad1/<split>.json.gz` and `squad2/dev.json.gz` (the official layout).
 """
 
 from collections.abc import Iterator
@@ -36,9 +36,13 @@ class TaggedSentence:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """SQuAD 1.1: a question and its gold answers; each stands at its start, in code points of the context."""
+    """SQuAD: a question and its gold answers; each stands at its start, in code points of the context.
+
+    Questions of one article have its title.
+    """
 
     id: str
+    title: str
     context: str
     question: str
     answers: tuple[str, ...]
@@ -74,15 +78,26 @@ def load_questions(directory: Path | None, split: str) -> list[Question]:
     """Return SQuAD 1.1's "train" or "dev"; raises `DataError`, also where an answer is not where it is said to be."""
     if directory is None:
         rows = _from_hub("rajpurkar/squad", None, split)
-        _require_columns(rows, f"SQuAD {split}", "id", "context", "question", "answers")
-        questions = [_question(row, row["context"], row["answers"]) for row in rows]
+        _require_columns(rows, f"SQuAD {split}", "id", "title", "context", "question", "answers")
+        questions = [_question(row, row["title"], row["context"], row["answers"]) for row in rows]
     else:
         articles = _from_file(directory / "squad1" / f"{split}.json.gz", "json", field="data")
-        _require_columns(articles, f"SQuAD {split}", "paragraphs")
+        _require_columns(articles, f"SQuAD {split}", "title", "paragraphs")
         questions = list(_questions_of(articles))
     for question in questions:
         _check_offsets(question)
     return questions
+
+
+def load_open_questions(directory: Path | None) -> list[Question]:
+    """Return SQuAD 2.0's dev: half of its questions have no answer in their context; raises `DataError`."""
+    if directory is None:
+        rows = _from_hub("rajpurkar/squad_v2", None, "dev")
+        _require_columns(rows, "SQuAD 2.0 dev", "id", "title", "context", "question", "answers")
+        return [_question(row, row["title"], row["context"], row["answers"]) for row in rows]
+    articles = _from_file(directory / "squad2" / "dev.json.gz", "json", field="data")
+    _require_columns(articles, "SQuAD 2.0 dev", "title", "paragraphs")
+    return list(_questions_of(articles))
 
 
 def _questions_of(articles: datasets.Dataset) -> Iterator[Question]:
@@ -91,11 +106,11 @@ def _questions_of(articles: datasets.Dataset) -> Iterator[Question]:
             for row in paragraph["qas"]:
                 answers = row["answers"]
                 columns = {name: [answer[name] for answer in answers] for name in ("text", "answer_start")}
-                yield _question(row, paragraph["context"], columns)
+                yield _question(row, article["title"], paragraph["context"], columns)
 
 
-def _question(row: dict[str, Any], context: str, answers: dict[str, list[Any]]) -> Question:
-    return Question(row["id"], context, row["question"], tuple(answers["text"]), tuple(answers["answer_start"]))
+def _question(row: dict[str, Any], title: str, context: str, answers: dict[str, list[Any]]) -> Question:
+    return Question(row["id"], title, context, row["question"], tuple(answers["text"]), tuple(answers["answer_start"]))
 
 
 def _check_offsets(question: Question) -> None:

@@ -61,7 +61,9 @@ def test_entities_are_read_sentence_by_sentence(tmp_path: Path) -> None:
 def test_questions_carry_their_context_and_golds(tmp_path: Path) -> None:
     _write(tmp_path / "squad1" / "dev.json.gz", json.dumps(_squad()))
 
-    assert load_questions(tmp_path, "dev") == [Question("q1", _CONTEXT, "What stands on the table?", ("lamp",), (4,))]
+    expected = Question("q1", "t", _CONTEXT, "What stands on the table?", ("lamp",), (4,))
+
+    assert load_questions(tmp_path, "dev") == [expected]
 
 
 def test_unreachable_hub_asks_for_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +81,13 @@ def test_hub_rows_become_the_same_examples(monkeypatch: pytest.MonkeyPatch) -> N
         "nyu-mll/glue": [{"sentence": "fine ", "label": 1}],
         "eriktks/conll2003": [{"tokens": ["Oslo", "."], "ner_tags": [5, 0]}],
         "rajpurkar/squad": [
-            {"id": "1", "context": _CONTEXT, "question": "?", "answers": {"text": ["lamp"], "answer_start": [4]}}
+            {
+                "id": "1",
+                "title": "t",
+                "context": _CONTEXT,
+                "question": "?",
+                "answers": {"text": ["lamp"], "answer_start": [4]},
+            }
         ],
     }
     asked = []
@@ -92,7 +100,7 @@ def test_hub_rows_become_the_same_examples(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert load_sentiment(None, "dev") == [LabelledText("fine", "positive")]
     assert load_entities(None, "test") == [TaggedSentence(("Oslo", "."), ("B-LOC", "O"))]
-    assert load_questions(None, "dev") == [Question("1", _CONTEXT, "?", ("lamp",), (4,))]
+    assert load_questions(None, "dev") == [Question("1", "t", _CONTEXT, "?", ("lamp",), (4,))]
     assert asked == [
         ("nyu-mll/glue", "sst2", "validation"),
         ("eriktks/conll2003", None, "test"),

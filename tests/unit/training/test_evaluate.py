@@ -53,9 +53,9 @@ def test_shared_word_belongs_to_the_first_entity() -> None:
 
 def test_questions_are_scored_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     questions = [
-        Question("1", "It is red.", "Which colour?", ("red",), (6,)),
-        Question("2", "It is blue.", "Which colour?", ("blue",), (6,)),
-        Question("3", "It is grey.", "Which colour?", ("grey",), (6,)),
+        Question("1", "t", "It is red.", "Which colour?", ("red",), (6,)),
+        Question("2", "t", "It is blue.", "Which colour?", ("blue",), (6,)),
+        Question("3", "t", "It is grey.", "Which colour?", ("grey",), (6,)),
     ]
     monkeypatch.setattr("training.evaluate.load_questions", lambda data, split: questions)
 

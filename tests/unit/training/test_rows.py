@@ -50,7 +50,7 @@ def test_parts_of_a_tagged_word_continue_its_entity(tokenizer: Tokenizer) -> Non
 
 def test_answer_is_pointed_at_by_its_first_and_last_token(tokenizer: Tokenizer) -> None:
     context = "The lamp stands on the old oak table."
-    question = Question("1", context, "Where is the lamp?", ("the old oak table",), (19,))
+    question = Question("1", "t", context, "Where is the lamp?", ("the old oak table",), (19,))
 
     row = qa_rows([question], tokenizer)[0]
 
@@ -61,7 +61,7 @@ def test_answer_is_pointed_at_by_its_first_and_last_token(tokenizer: Tokenizer) 
 def test_windows_without_the_answer_point_to_cls() -> None:
     narrow = Tokenizer(_TOKENIZER, Window(tokens=24, stride=4, question_tokens=8, answer_tokens=8), 8)
     context = "one two three four five six seven eight nine ten " * 4 + "green."
-    question = Question("1", context, "Which colour?", ("green",), (context.index("green"),))
+    question = Question("1", "t", context, "Which colour?", ("green",), (context.index("green"),))
 
     rows = qa_rows([question], narrow)
 
