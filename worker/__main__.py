@@ -8,6 +8,8 @@ import sys
 from pydantic import ValidationError
 
 from schemas import ServiceError
+from schemas.settings import explain
+from telemetry.logs import configure_logging
 from worker.app import Worker
 from worker.settings import Settings
 
@@ -23,11 +25,9 @@ def main() -> int:
     try:
         settings = Settings()
     except ValidationError as invalid:
-        print(f"worker: {invalid}", file=sys.stderr)
+        print(f"worker: {explain(invalid)}", file=sys.stderr)
         return 2
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    configure_logging(settings.log_level, settings.log_format)
     # Their debug and info calls are formatted for every record and every heartbeat; Faust warns of nothing of weight.
     for chatty, level in (("aiokafka", logging.WARNING), ("faust", logging.ERROR), ("mode", logging.ERROR)):
         logging.getLogger(chatty).setLevel(level)

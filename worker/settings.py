@@ -7,7 +7,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas import KafkaConnection, Limits, Topics
+from schemas.acls import WORKER_GROUP
 from schemas.headers import ReplyHeaderNames
+from telemetry.logs import LogFormat
 
 
 def usable_cores() -> int:
@@ -27,7 +29,7 @@ class Settings(BaseSettings):
 
     bundle: Path = Field(default=Path("models/minilm"), description="Directory of the model bundle.")
     group: str = Field(
-        default="nlp-worker",
+        default=WORKER_GROUP,
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
         description="Consumer group. Workers of one group share the work; another name reads everything again.",
     )
@@ -97,6 +99,9 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(
         default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG costs throughput."
+    )
+    log_format: LogFormat = Field(
+        default="text", description="`text` for people, `json` for a log store: one object a line."
     )
     kafka: KafkaConnection = Field(default_factory=KafkaConnection)
     topics: Topics = Field(default_factory=Topics)

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("schemas", "worker", "gateway", "training", "local", "benchmarks", "tests")
+OURS = ("schemas", "telemetry", "worker", "gateway", "training", "local", "benchmarks", "tests")
 MAY_IMPORT = {
     "schemas": {"schemas"},
-    "worker": {"schemas", "worker"},
-    "gateway": {"schemas", "gateway"},
+    "telemetry": {"schemas", "telemetry"},
+    "worker": {"schemas", "telemetry", "worker"},
+    "gateway": {"schemas", "telemetry", "gateway"},
     "local": {"schemas", "local"},
 }
 NEVER = {
     "schemas": {"faust", "onnxruntime", "tokenizers", "torch", "fastapi"},
+    "telemetry": {"faust", "onnxruntime", "tokenizers", "torch", "fastapi"},
     "worker": {"torch", "transformers", "datasets", "fastapi", "uvicorn", "mlflow"},
     "gateway": {"onnxruntime", "faust", "tokenizers", "torch", "transformers"},
     "local": {"onnxruntime", "faust", "torch", "transformers"},
