@@ -48,6 +48,8 @@ class InFlight:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._gauge = metrics.in_flight
+        metrics.in_flight_limit.set(max_records)
+        metrics.in_flight_bytes.set_function(lambda: self._bytes)
         self.records = 0
         self._bytes = 0
         self._has_room = asyncio.Event()
@@ -143,6 +145,7 @@ class Delivery:
 
     def abandon_all(self) -> None:
         """Forget what is not sent yet, because all partitions are revoked."""
+        self._metrics.rebalances.inc()
         for record in [*self._order.clear(), *(record for record, _ in self._ready)]:
             self._in_flight.remove(record)
         self._ready.clear()

@@ -51,6 +51,7 @@ class Engine:
         try:
             logits = self._encoder.run(batch)
         except Exception as fault:  # whatever the model raises, it must not take the batch mates along
+            self._metrics.encoder_failures.inc()
             return self._bisect(waiting, fault)
         self._measure(batch, perf_counter() - started)
         return [each.computation for row, each in enumerate(waiting) if _end(each, logits, row)]

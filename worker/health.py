@@ -62,6 +62,7 @@ class Health:
         self._intake = Standstill()
         self._lagging: set[TP] = set()
         self.broker_seen_at = monotonic()
+        metrics.oldest_age.set_function(progress.oldest_age_s)
 
     async def watch(self, consumer: Consumer) -> None:
         """Look every second, and oftener until ready; tells `fail` when something stood still twice too long."""
@@ -92,7 +93,7 @@ class Health:
         assigned = consumer.assignment()
         lags = {tp: consumer.lag(tp, positions.get(tp, 0)) for tp in assigned}
         self._metrics.assigned.set(len(assigned))
-        self._set_lags(lags)
+        self._show(consumer, lags)
         stalls = self._stalls(consumer, lags)
         self.problems = [f"{what} for {seconds:.0f} s" for what, seconds in stalls if seconds > self._stall_s]
         if not assigned:
@@ -116,10 +117,13 @@ class Health:
             ("no broker answers", now - self.broker_seen_at),
         ]
 
-    def _set_lags(self, lags: Mapping[TP, int]) -> None:
-        gauge = self._metrics.consumer_lag
+    def _show(self, consumer: Consumer, lags: Mapping[TP, int]) -> None:
+        """Set the gauges of the assigned partitions, and drop those of partitions that moved."""
+        lag_gauge, committed_gauge = self._metrics.consumer_lag, self._metrics.committed_offset
         for topic, partition in self._lagging - set(lags):
-            gauge.remove(topic, str(partition))
+            lag_gauge.remove(topic, str(partition))
+            committed_gauge.remove(topic, str(partition))
         for tp, lag in lags.items():
-            gauge.labels(tp.topic, str(tp.partition)).set(lag)
+            lag_gauge.labels(tp.topic, str(tp.partition)).set(lag)
+            committed_gauge.labels(tp.topic, str(tp.partition)).set(consumer.committed_offset(tp) or 0)
         self._lagging = set(lags)

@@ -1,6 +1,17 @@
 """Prometheus metrics of the worker, in seconds, records and tokens."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from schemas import CONTRACTS
+from schemas.errors import RECORD_ERRORS_BY_CODE
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -12,8 +23,12 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
         self._counters()
         self._histograms()
+        self._batch_histograms()
         self._gauges()
 
     def _counters(self) -> None:
@@ -28,14 +43,25 @@ class Metrics:
         self.dead_letters = Counter(
             "nlp_dead_letters", "Records that could not be answered", ["task", "code"], registry=registry
         )
+        # From 0, or the first of a kind would be no increase and wake nobody.
+        for contract in CONTRACTS:
+            for code in RECORD_ERRORS_BY_CODE:
+                self.dead_letters.labels(contract.name, code)
+        self.windows = Counter("nlp_windows", "Windows that passages were cut into", registry=registry)
         self.encoder_rows = Counter(
             "nlp_encoder_rows", "Windows that went through the encoder, once for all heads", registry=registry
+        )
+        self.encoder_failures = Counter(
+            "nlp_encoder_failures", "Encoder runs that failed, and were bisected", registry=registry
         )
         self.shared_passages = Counter(
             "nlp_shared_passages", "Passages answered by an equal one already in flight", registry=registry
         )
         self.abandoned = Counter(
             "nlp_records_abandoned", "Records given up because their partition moved", registry=registry
+        )
+        self.rebalances = Counter(
+            "nlp_rebalances", "Times that this worker gave its partitions up, first and last one too", registry=registry
         )
 
     def _histograms(self) -> None:
@@ -50,6 +76,10 @@ class Metrics:
         self.inference = Histogram(
             "nlp_inference_seconds", "One encoder run", buckets=_STAGE_BUCKETS, registry=registry
         )
+        self.decode = Histogram(
+            "nlp_decode_seconds", "Decoding the answers of one group of passages", buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )  # fmt: skip
         self.delivery = Histogram(
             "nlp_delivery_seconds", "From sent to confirmed by the broker", buckets=LATENCY_BUCKETS, registry=registry
         )
@@ -60,6 +90,12 @@ class Metrics:
             buckets=_AGE_BUCKETS,
             registry=registry,
         )
+        self.loop_lag = Histogram(
+            "nlp_event_loop_lag_seconds", "How late the event loop wakes", buckets=_STAGE_BUCKETS, registry=registry
+        )
+
+    def _batch_histograms(self) -> None:
+        registry = self.registry
         self.batch_records = Histogram(
             "nlp_batch_records", "Windows in one encoder run", buckets=(1, 2, 4, 8, 16, 32, 64), registry=registry
         )
@@ -75,16 +111,35 @@ class Metrics:
             buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8),
             registry=registry,
         )
-        self.loop_lag = Histogram(
-            "nlp_event_loop_lag_seconds", "How late the event loop wakes", buckets=_STAGE_BUCKETS, registry=registry
-        )
 
     def _gauges(self) -> None:
         registry = self.registry
         self.in_flight = Gauge("nlp_records_in_flight", "Records taken and not yet delivered", registry=registry)
+        self.in_flight_limit = Gauge(
+            "nlp_records_in_flight_limit", "Records in flight at which nothing more is taken", registry=registry
+        )
+        self.in_flight_bytes = Gauge(
+            "nlp_in_flight_bytes", "Bytes of the records taken and not yet delivered", registry=registry
+        )
+        self.records_waiting = Gauge(
+            "nlp_records_waiting", "Records taken that nobody has decoded and tokenised yet", registry=registry
+        )
+        self.windows_waiting = Gauge("nlp_windows_waiting", "Windows that wait for an encoder run", registry=registry)
+        self.engine_threads = Gauge("nlp_engine_threads", "Encoder runs possible at the same time", registry=registry)
+        self.oldest_age = Gauge(
+            "nlp_oldest_record_age_seconds",
+            "Since the oldest record that is not delivered was taken, 0 without one",
+            registry=registry,
+        )
         self.consumer_lag = Gauge(
             "nlp_consumer_lag_records",
             "Records in a partition behind the committed offset",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.committed_offset = Gauge(
+            "nlp_committed_offset",
+            "First offset of a partition that a restart would read again, 0 before the first commit",
             ["topic", "partition"],
             registry=registry,
         )

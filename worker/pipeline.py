@@ -62,6 +62,8 @@ class Pipeline:
         self._engine = Engine(encoder, self._passages, metrics, probe)
         self._threads: list[Thread] = []
         self._deliver: Deliver
+        metrics.records_waiting.set_function(self._submitted.qsize)
+        metrics.windows_waiting.set_function(self._waiting.__len__)
 
     def start(self, engine_threads: int, deliver: Deliver, fail: Callable[[BaseException], None]) -> None:
         """Start the threads; `deliver` and `fail` are called on the running event loop.
@@ -69,6 +71,7 @@ class Pipeline:
         `fail` is told when a thread ends by an error: nothing is answered after that.
         """
         self._engine.warm_up()
+        self._metrics.engine_threads.set(engine_threads)
         loop = asyncio.get_running_loop()
 
         def deliver_on_loop(outcomes: list[tuple[Incoming, Outcome]]) -> None:
@@ -149,6 +152,7 @@ class Pipeline:
             begun[0].error = fault if isinstance(fault, RecordError) else unexpected
             self._finished.put(begun)
             return
+        self._metrics.windows.inc(sum(len(reading.windows) for reading in readings))
         for computation, reading in zip(begun, readings, strict=True):
             self._waiting.put(computation.set_reading(reading))
 
@@ -160,7 +164,9 @@ class Pipeline:
 
     def _decode_all(self) -> None:
         while (groups := _take_group(self._finished, GROUP_RECORDS)) is not None:
+            started = perf_counter()
             outcomes = [outcome for group in groups for each in group for outcome in self._settle(each)]
+            self._metrics.decode.observe(perf_counter() - started)
             if outcomes:
                 self._deliver(outcomes)
 

@@ -25,6 +25,10 @@ class WaitingWindows:
         self._changed = Condition()
         self._is_closed = False
 
+    def __len__(self) -> int:
+        with self._changed:
+            return len(self._arrived) + sum(map(len, self._runs))
+
     def put(self, windows: Sequence[WaitingWindow]) -> None:
         """Add windows."""
         with self._changed:
