@@ -19,7 +19,7 @@ from gateway.pages import add_pages
 from gateway.predict import add_predict_routes
 from gateway.replies import PendingReplies
 from gateway.settings import Settings
-from schemas import KafkaConnection, Limits, Topics
+from schemas import KafkaConnection, Limits, ServiceError, Topics
 from schemas.headers import ReplyHeaderNames
 
 _DESCRIPTION = (
@@ -41,13 +41,17 @@ def create_app(
     names: ReplyHeaderNames,
     *,
     link_type: Callable[..., Link] = KafkaLink,
+    on_refused: Callable[[], None] = lambda: None,
 ) -> FastAPI:
-    """Return the gateway; it serves at once, and answers predictions as soon as a broker answers."""
+    """Return the gateway; it serves at once, and answers predictions as soon as a broker answers.
+
+    `on_refused` is called when the cluster refuses us for good.
+    """
     metrics = Metrics()
     link = link_type(settings, connection, topics, limits, metrics)
     pending = PendingReplies(settings.max_pending, metrics)
     exchange = Exchange(link, pending, topics, names, metrics)
-    carrier = _Carrier(exchange)
+    carrier = _Carrier(exchange, on_refused)
     app = FastAPI(
         title="Streaming NLP",
         version="1",
@@ -68,8 +72,9 @@ def create_app(
 class _Carrier:
     """Runs the exchange for as long as the app does."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, on_refused: Callable[[], None]) -> None:
         self._exchange = exchange
+        self._on_refused = on_refused
         self._task: asyncio.Task[None] | None = None
 
     def is_alive(self) -> bool:
@@ -83,15 +88,19 @@ class _Carrier:
     @asynccontextmanager
     async def _run(self) -> AsyncIterator[None]:
         self._task = asyncio.create_task(self._exchange.run())
-        self._task.add_done_callback(_log_end)
+        self._task.add_done_callback(self._ended)
         try:
             yield
         finally:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
+            # What it failed of was said when it ended.
+            with suppress(asyncio.CancelledError, ServiceError):
                 await self._task
 
-
-def _log_end(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _log.critical("This is a bug: the connection to Kafka ended", exc_info=task.exception())
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, ServiceError):
+            _log.critical("%s: %s", fault.code, fault.detail)
+            self._on_refused()
+        elif fault is not None:
+            _log.critical("This is a bug: the connection to Kafka ended", exc_info=fault)

@@ -30,6 +30,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "overloaded": 429,
     "internal_error": 500,
     "broker_unavailable": 503,
+    "access_denied": 503,
     "invalid_bundle": 503,
     "expired": 504,
     "reply_timeout": 504,

@@ -7,13 +7,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 
 from gateway.metrics import Metrics
 from gateway.replies import Reply
 from gateway.settings import Settings
 from schemas import CONTRACTS, KafkaConnection, Limits, NlpError, Topics
-from schemas.errors import BrokerUnavailable, RecordTooLarge
+from schemas.access import check_access
+from schemas.acls import gateway_acls
+from schemas.errors import AccessDenied, BrokerUnavailable, RecordTooLarge
 from schemas.headers import Headers
 
 _FIRST_PAUSE_S = 0.1
@@ -46,6 +48,7 @@ class KafkaLink:
         self, settings: Settings, connection: KafkaConnection, topics: Topics, limits: Limits, metrics: Metrics
     ) -> None:
         self._settings = settings
+        self._connection = connection
         self._options = connection.client_options()
         self._topics = topics
         self._max_request_bytes = limits.max_record_bytes + _HEADER_ROOM_BYTES
@@ -55,6 +58,7 @@ class KafkaLink:
         self._next_offset: int | None = None
         self._broken = asyncio.Event()
         self._undelivered: set[asyncio.Future[object]] = set()
+        self._was_ever_ready = False
         self._unready_reason: str | None = "not connected yet"
 
     @property
@@ -70,7 +74,11 @@ class KafkaLink:
         return self._partition
 
     async def run(self, on_reply: OnReply) -> NoReturn:
-        """Connect, and connect again after every loss, until cancelled; each reply goes to `on_reply`."""
+        """Connect, and connect again after every loss, until cancelled; each reply goes to `on_reply`.
+
+        Raises `AccessDenied` when the cluster refuses the first connection: a new start with other credentials is
+        what helps. Later ones are tried again, for an operator may be changing them.
+        """
         pause_s = _FIRST_PAUSE_S
         while True:
             if await self._run_session(on_reply):
@@ -155,7 +163,7 @@ class KafkaLink:
             partition = await self._connect(producer, consumer)
             self._producer = producer
             self._unready_reason = None
-            was_ready = True
+            was_ready = self._was_ever_ready = True
             self._metrics.connected.set(1)
             _log.info("connected to Kafka, replies come on %s[%d]", partition.topic, partition.partition)
             async with asyncio.TaskGroup() as tasks:
@@ -175,6 +183,7 @@ class KafkaLink:
         """Start both and stand at the end of the reply partition, or where the last session stopped reading."""
         self._broken.clear()
         async with asyncio.timeout(2 * self._settings.broker_timeout_s):
+            await self._check_access()
             await producer.start()
             await consumer.start()
             await self._check_topics(producer, consumer)
@@ -185,6 +194,16 @@ class KafkaLink:
                 self._next_offset = end
             consumer.seek(partition, self._next_offset)
         return partition
+
+    async def _check_access(self) -> None:
+        try:
+            await check_access(self._connection, gateway_acls(self._topics))
+        except BrokerUnavailable as away:
+            raise KafkaConnectionError(away.detail) from away
+        except AccessDenied as denied:
+            if not self._was_ever_ready:
+                raise
+            raise _Unusable(denied.detail) from denied
 
     async def _check_topics(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
         # Asks for all topics: asking for one by name would make a cluster that creates topics on demand create it.

@@ -18,9 +18,11 @@ from local.samples import Sample, read_samples
 from local.settings import Settings
 from local.show import show, show_failure
 from schemas import CONTRACTS, KafkaConnection, Record, Topics, codec
-from schemas.errors import BrokerUnavailable
+from schemas.acls import demo_acls
+from schemas.errors import AccessDenied, BrokerUnavailable
 from schemas.headers import ERROR_CODE, ERROR_DETAIL, SOURCE, first
 from schemas.provision import missing_topics
+from schemas.settings import explain
 
 _BROKER_S = 5.0
 _QUIET_S = 30.0
@@ -95,7 +97,7 @@ class Demo:
 
     async def _check_topics(self) -> None:
         try:
-            missing = await missing_topics(self._connection, self._topics, wait_s=_BROKER_S)
+            missing = await missing_topics(self._connection, self._topics, demo_acls(self._topics), wait_s=_BROKER_S)
         except BrokerUnavailable as failed:
             raise NoSystem(
                 f"nothing runs at {self._connection.bootstrap_servers}: type `make run` in another terminal, and "
@@ -171,6 +173,11 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
+def _complain(problem: str, status: int) -> int:
+    Console(stderr=True).print(problem, style="red", markup=False, soft_wrap=True)
+    return status
+
+
 def main() -> int:
     """Return the exit status: 0 when every sample has its outcome."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -180,9 +187,10 @@ def main() -> int:
         if "bootstrap_servers" not in connection.model_fields_set:
             connection = KafkaConnection(bootstrap_servers=f"127.0.0.1:{settings.broker_port}")
         return 0 if asyncio.run(Demo(connection, topics, console).run(read_samples(topics))) else 1
-    except (NoSystem, ValidationError) as problem:
-        console.print(str(problem), style="red", markup=False, soft_wrap=True)
-        return 1
+    except ValidationError as invalid:
+        return _complain(explain(invalid), 2)
+    except (NoSystem, AccessDenied) as problem:
+        return _complain(str(problem), 1)
     except KeyboardInterrupt:
         return 130
 

@@ -36,12 +36,22 @@ class KafkaConnection(BaseSettings):
     def _check_credentials(self) -> Self:
         if self.uses_sasl and not self.sasl_username:
             raise ValueError(f"KAFKA_SASL_USERNAME is empty, but KAFKA_SECURITY_PROTOCOL is {self.security_protocol}")
+        try:
+            self.ssl_context()
+        except ssl.SSLError as unreadable:
+            # Found out here, for a client that is made later would end with a traceback instead of one line.
+            raise ValueError(f"KAFKA_SSL_* name a file that is no PEM of its kind: {unreadable.reason}") from None
         return self
 
     @property
     def uses_sasl(self) -> bool:
         """Whether a user name and password are sent."""
         return self.security_protocol.startswith("SASL")
+
+    @property
+    def principal(self) -> str:
+        """Who we are to the cluster, for people."""
+        return f"user {self.sasl_username}" if self.uses_sasl else "this client"
 
     @property
     def servers(self) -> list[str]:

@@ -15,6 +15,7 @@
     └── ServiceError                nobody's record: the process stops or the caller tries again
         ├── Overloaded              overloaded          as much work is pending as is allowed
         ├── BrokerUnavailable       broker_unavailable  no broker answers
+        ├── AccessDenied            access_denied       the cluster refuses our certificate, password or rights
         ├── ReplyTimeout            reply_timeout       no reply came in time
         └── BundleError             invalid_bundle      the model bundle is missing, damaged or does not fit
 
@@ -128,6 +129,12 @@ class BrokerUnavailable(ServiceError):
 
     code = "broker_unavailable"
     retriable = True
+
+
+class AccessDenied(ServiceError):
+    """The cluster answers and refuses us: a certificate, a password or a right is wrong, and waiting mends none."""
+
+    code = "access_denied"
 
 
 class ReplyTimeout(ServiceError):

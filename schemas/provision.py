@@ -1,81 +1,106 @@
 """Topics on the cluster: created explicitly, with stated partitions, never by being written to.
 
-`python -m schemas.provision` creates what is missing and leaves what is there, so it may run before every start.
+`python -m schemas.provision` creates what is missing, adds partitions where the settings name more, and leaves what is
+as it should be, so it may run before every start. `--dry-run` prints what it would do, and does nothing.
 """
 
+import argparse
 import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.errors import (
+    InvalidReplicationFactorError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+from pydantic import ValidationError
 
+from schemas.acls import Acl, provision_acls
+from schemas.cluster import RETRY_S, administer, found_topics, partition_counts
 from schemas.connection import KafkaConnection
-from schemas.errors import BrokerUnavailable
+from schemas.errors import AccessDenied, BrokerUnavailable, NlpError
+from schemas.plan import Action, Step, make_plan, topic_settings
+from schemas.settings import explain
 from schemas.topics import Topics, TopicSpec
 
 _log = logging.getLogger(__name__)
 
 _WAIT_S = 30.0
 """How long a cluster may take to answer: long enough for a broker that starts beside us, short enough to notice."""
-_RETRY_S = 0.2
+_MOVES_KEYS = (
+    "adding partitions moves keys: records of one key that were sent before and after may be read out of order, by "
+    "different workers. Let the workers finish first where that matters."
+)
 
 
 class TopicRefused(RuntimeError):
-    """The cluster answers but will not create a topic, for want of rights or of brokers to hold its copies."""
+    """The cluster answers but will not have a topic as it should be, for want of brokers or by a rule of its own."""
 
 
 async def create_topics(connection: KafkaConnection, topics: Topics, *, wait_s: float = _WAIT_S) -> list[str]:
     """Create the topics that are not there and return their names; those that are there stay as they are.
 
-    Raises `BrokerUnavailable` when no broker answers within `wait_s` seconds, `TopicRefused` when one says no.
+    Raises `BrokerUnavailable` when no broker answers within `wait_s` seconds, `AccessDenied` when the cluster refuses
+    us, `TopicRefused` when it will not create one.
     """
     deadline = time.monotonic() + wait_s
-    async with _admin(connection, deadline) as admin:
-        partitions = await _partitions(admin)
+    async with administer(connection, (), deadline) as admin:
+        partitions = await partition_counts(admin)
         _warn_of_other_sizes(topics, partitions)
         missing = [spec for spec in topics.specs() if spec.name not in partitions]
-        created = await _create(admin, missing, topics.replication_factor, deadline) if missing else []
-        await _wait_until_listed(admin, {spec.name for spec in missing}, deadline)
-    return created
+        return await _create(admin, connection, missing, topics.replication_factor, deadline)
 
 
-async def missing_topics(connection: KafkaConnection, topics: Topics, *, wait_s: float = _WAIT_S) -> list[str]:
-    """Return the names of the topics that are not on the cluster; raises `BrokerUnavailable`."""
-    async with _admin(connection, time.monotonic() + wait_s) as admin:
-        partitions = await _partitions(admin)
-    return [spec.name for spec in topics.specs() if spec.name not in partitions]
+async def missing_topics(
+    connection: KafkaConnection, topics: Topics, acls: Sequence[Acl] = (), *, wait_s: float = _WAIT_S
+) -> list[str]:
+    """Return the names of the topics that are not on the cluster; raises `BrokerUnavailable` or `AccessDenied`.
+
+    With `acls`, only their topics count, and a right that is missing on one of those that are there is an
+    `AccessDenied`.
+    """
+    wanted = [name for acl in acls for name in acl.topics] or [spec.name for spec in topics.specs()]
+    async with administer(connection, acls, time.monotonic() + wait_s) as admin:
+        partitions = await partition_counts(admin)
+    return [name for name in wanted if name not in partitions]
 
 
-@asynccontextmanager
-async def _admin(connection: KafkaConnection, deadline: float) -> AsyncIterator[AIOKafkaAdminClient]:
-    options = connection.client_options()
-    while True:
-        admin = AIOKafkaAdminClient(**options, client_id="nlp-provision", request_timeout_ms=10_000)
-        try:
-            await asyncio.wait_for(admin.start(), max(deadline - time.monotonic(), 0.1))
-            break
-        except (KafkaError, OSError, TimeoutError) as failed:
-            await admin.close()
-            if time.monotonic() + _RETRY_S > deadline:
-                detail = f"no Kafka broker answers at {connection.bootstrap_servers}: {failed or 'no answer in time'}"
-                raise BrokerUnavailable(detail) from failed
-        await asyncio.sleep(_RETRY_S)
-    try:
-        yield admin
-    except (KafkaError, OSError, TimeoutError) as failed:
-        detail = f"the Kafka broker at {connection.bootstrap_servers} stopped answering: {failed!r}"
-        raise BrokerUnavailable(detail) from failed
-    finally:
-        await admin.close()
+async def plan_topics(connection: KafkaConnection, topics: Topics, *, wait_s: float = _WAIT_S) -> list[Step]:
+    """Return what `apply_plan` would do; raises `BrokerUnavailable` or `AccessDenied`."""
+    names = [spec.name for spec in topics.specs()]
+    keys = topic_settings(topics.specs()[0], topics.replication_factor)
+    async with administer(connection, provision_acls(topics), time.monotonic() + wait_s) as admin:
+        return make_plan(topics, await found_topics(admin, names, keys))
 
 
-async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    # All topics are listed: asking for ours by name would create them where the cluster allows it, wrongly sized.
-    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+async def apply_plan(connection: KafkaConnection, topics: Topics, plan: Sequence[Step]) -> None:
+    """Create and grow the topics of the plan; raises `TopicRefused`, `BrokerUnavailable` or `AccessDenied`.
+
+    A plan that would take partitions away is refused as a whole, before anything is done.
+    """
+    check_plan(plan)
+    deadline = time.monotonic() + _WAIT_S
+    async with administer(connection, (), deadline) as admin:
+        missing = [step.spec for step in plan if step.action is Action.CREATE]
+        await _create(admin, connection, missing, topics.replication_factor, deadline)
+        await _grow(admin, connection, [step.spec for step in plan if step.action is Action.GROW], deadline)
+
+
+def check_plan(plan: Sequence[Step]) -> None:
+    """Raise `TopicRefused` for a plan that cannot be carried out."""
+    refused = [step for step in plan if step.action is Action.REFUSE]
+    if refused:
+        shrunk = ", ".join(f"{step.spec.name} has {step.found}, not {step.spec.partitions}" for step in refused)
+        raise TopicRefused(
+            f"Kafka cannot take partitions away: {shrunk}. Raise NLP_TOPIC_PARTITIONS or NLP_TOPIC_REPLY_PARTITIONS, "
+            "or move to topics of other names"
+        )
 
 
 def _warn_of_other_sizes(topics: Topics, partitions: dict[str, int]) -> None:
@@ -90,7 +115,11 @@ def _warn_of_other_sizes(topics: Topics, partitions: dict[str, int]) -> None:
 
 
 async def _create(
-    admin: AIOKafkaAdminClient, specs: list[TopicSpec], replication_factor: int, deadline: float
+    admin: AIOKafkaAdminClient,
+    connection: KafkaConnection,
+    specs: Sequence[TopicSpec],
+    replication_factor: int,
+    deadline: float,
 ) -> list[str]:
     """Create the topics, waiting until the deadline for enough brokers; return the names created by us."""
     wanted, created = {spec.name: spec for spec in specs}, []
@@ -101,50 +130,80 @@ async def _create(
             # A cluster that has just started may not have counted its brokers yet.
             if error is InvalidReplicationFactorError and time.monotonic() < deadline:
                 continue
+            if error is TopicAuthorizationFailedError:
+                raise AccessDenied(f"{connection.principal} may not Create on topic {name}")
             if code and error is not TopicAlreadyExistsError:
                 raise TopicRefused(f"the cluster refused to create topic {name}: {message or error.__name__}")
             if not code:
                 created.append(name)
             del wanted[name]
         if wanted:
-            await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(RETRY_S)
+    await _wait_until_listed(admin, dict.fromkeys((spec.name for spec in specs), 1), deadline)
     return created
 
 
-async def _wait_until_listed(admin: AIOKafkaAdminClient, names: set[str], deadline: float) -> None:
+async def _grow(
+    admin: AIOKafkaAdminClient, connection: KafkaConnection, specs: Sequence[TopicSpec], deadline: float
+) -> None:
+    for spec in specs:
+        try:
+            await admin.create_partitions({spec.name: NewPartitions(spec.partitions)})
+        except TopicAuthorizationFailedError:
+            raise AccessDenied(f"{connection.principal} may not Alter on topic {spec.name}") from None
+        except KafkaError as failed:
+            # Somebody else may have done the same meanwhile.
+            if (await partition_counts(admin)).get(spec.name) != spec.partitions:
+                raise TopicRefused(f"the cluster refused to grow topic {spec.name}: {failed}") from failed
+    await _wait_until_listed(admin, {spec.name: spec.partitions for spec in specs}, deadline)
+
+
+async def _wait_until_listed(admin: AIOKafkaAdminClient, partitions: dict[str, int], deadline: float) -> None:
     # The controller says "created" before the brokers have heard of it: whoever looks at once would miss some.
-    while not names <= (await _partitions(admin)).keys():
+    while partitions:
+        listed = await partition_counts(admin)
+        if all(listed.get(name, 0) >= count for name, count in partitions.items()):
+            return
         if time.monotonic() > deadline:
             raise BrokerUnavailable("the topics were created, but the brokers do not list them yet")
-        await asyncio.sleep(_RETRY_S)
+        await asyncio.sleep(RETRY_S)
 
 
 def _new_topic(spec: TopicSpec, replication_factor: int) -> NewTopic:
-    configs = {
-        "cleanup.policy": "delete",
-        # Batches stay as their producers compressed them, so that the broker does not pay for it.
-        "compression.type": "producer",
-        "max.message.bytes": str(spec.max_message_bytes),
-        # The event time of the caller passes through to the outputs, so the broker must not write its own.
-        "message.timestamp.type": "CreateTime",
-        # All copies but one must be there for an acknowledgement: one broker may be lost, or restarted, at any time.
-        "min.insync.replicas": str(max(1, replication_factor - 1)),
-        "retention.ms": str(spec.retention_ms),
-    }
+    configs = topic_settings(spec, replication_factor)
     return NewTopic(spec.name, spec.partitions, replication_factor, topic_configs=configs)
 
 
+async def _run(*, is_dry: bool) -> None:
+    connection, topics = KafkaConnection(), Topics()
+    plan = await plan_topics(connection, topics)
+    for line in (line for step in plan for line in step.lines()):
+        print(line)
+    if any(step.action is Action.GROW for step in plan):
+        print(f"warning: {_MOVES_KEYS}", file=sys.stderr)
+    if is_dry:
+        print("dry run: nothing was done")
+        check_plan(plan)
+    else:
+        await apply_plan(connection, topics, plan)
+
+
 def main() -> int:
-    """Create the topics that `KAFKA_*` and `NLP_TOPIC_*` name, and say which."""
+    """Bring the topics to what `KAFKA_*` and `NLP_TOPIC_*` say; returns the exit status, 2 for a wrong setting."""
+    parser = argparse.ArgumentParser(prog="python -m schemas.provision", description=main.__doc__)
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and do nothing")
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     # Its own complaints about each attempt to connect would bury ours, which comes once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        created = asyncio.run(create_topics(KafkaConnection(), Topics()))
-    except (BrokerUnavailable, TopicRefused) as failed:
-        print(f"topics not created: {failed}", file=sys.stderr)
+        asyncio.run(_run(is_dry=arguments.dry_run))
+    except ValidationError as invalid:
+        print(f"topics not provisioned: {explain(invalid)}", file=sys.stderr)
+        return 2
+    except (NlpError, TopicRefused) as failed:
+        print(f"topics not provisioned: {failed}", file=sys.stderr)
         return 1
-    print(f"created {', '.join(created)}" if created else "every topic is there")
     return 0
 
 

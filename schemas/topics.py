@@ -71,16 +71,20 @@ class Topics(BaseSettings):
         """The topics the worker reads."""
         return (self.sentiment_requests, self.ner_requests, self.qa_requests, self.documents)
 
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The topics of results, in the order of their inputs."""
+        return (self.sentiment_results, self.ner_results, self.qa_results, self.enriched)
+
     def specs(self) -> tuple[TopicSpec, ...]:
         """Return every topic as it is to be created.
 
         Outputs take larger records than inputs: a result repeats its text beside what was found in it, and a dead
         letter its record beside the reasons.
         """
-        outputs = (self.sentiment_results, self.ner_results, self.qa_results, self.enriched, self.dead_letters)
         return (
             *(TopicSpec(name, self.partitions, _INPUT_BYTES, _WEEK_MS) for name in self.inputs),
-            *(TopicSpec(name, self.partitions, OUTPUT_BYTES, _WEEK_MS) for name in outputs),
+            *(TopicSpec(name, self.partitions, OUTPUT_BYTES, _WEEK_MS) for name in (*self.results, self.dead_letters)),
             TopicSpec(self.replies, self.reply_partitions, OUTPUT_BYTES, _HOUR_MS),
         )
 

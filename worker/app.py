@@ -15,10 +15,12 @@ import faust
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from schemas import KafkaConnection, ServiceError
+from schemas import KafkaConnection
+from schemas.acls import worker_acls
 from schemas.errors import BrokerUnavailable
 from schemas.provision import missing_topics
 from schemas.topics import OUTPUT_BYTES
+from telemetry.tracing import start_tracing
 from worker.addresses import Addresses
 from worker.agents import Intake
 from worker.bundle import Bundle, load_bundle
@@ -34,6 +36,7 @@ from worker.progress import Progress
 from worker.settings import Settings
 from worker.tasks import build_tasks
 from worker.tokenizer import Tokenizer
+from worker.tracing import Tracing
 
 log = logging.getLogger("worker")
 
@@ -60,6 +63,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._fault: BaseException | None = None
         self._in_flight = InFlight(settings.max_in_flight_records, settings.max_in_flight_bytes, self._metrics)
+        self._tracing: Tracing | None = None
         self._health = Health(self._progress, self._in_flight, self._metrics, settings.stall_s, self._fail)
 
     async def run(self) -> None:
@@ -72,6 +76,7 @@ class Worker:
             http = serve_http(settings.http_host, settings.http_port, self._metrics.registry, self._problems)
             port = await stack.enter_async_context(http)
             log.info("metrics and health on http://%s:%s", settings.http_host, port)
+            self._start_tracing(stack)
             bundle = load_bundle(settings.bundle)
             pipeline = self._build_pipeline(bundle)
             if not await self._wait_for_topics():
@@ -89,6 +94,12 @@ class Worker:
             self._fault = fault
         self._stop.set()
 
+    def _start_tracing(self, stack: AsyncExitStack) -> None:
+        spans = start_tracing(self._settings.tracing, "nlp-worker")
+        if spans is not None:
+            self._tracing = Tracing(spans, self._settings.group)
+            stack.callback(spans.shut_down)
+
     def _build_pipeline(self, bundle: Bundle) -> Pipeline:
         manifest = bundle.manifest
         self._metrics.model.labels(bundle.identity).set(1)
@@ -100,12 +111,14 @@ class Worker:
             self._settings.limits,
             self._metrics,
             self._settings.max_batch_tokens,
+            self._tracing,
         )
 
     async def _wait_for_topics(self) -> bool:
         """Return whether all topics are there; False when told to stop meanwhile.
 
-        A worker that subscribes to a missing topic joins with nothing assigned and stays idle for ever.
+        A worker that subscribes to a missing topic joins with nothing assigned and stays idle for ever. Raises
+        `AccessDenied` when the cluster refuses us, which waiting does not mend.
         """
         deadline = monotonic() + self._settings.topics_wait_s
         while not self._stop.is_set():
@@ -122,8 +135,9 @@ class Worker:
 
     async def _topics_problem(self) -> str | None:
         try:
-            missing = await missing_topics(self._settings.kafka, self._settings.topics, wait_s=BROKER_ANSWER_S)
-        except (ServiceError, KafkaError, OSError) as fault:
+            acls = worker_acls(self._settings.topics, self._settings.group)
+            missing = await missing_topics(self._settings.kafka, self._settings.topics, acls, wait_s=BROKER_ANSWER_S)
+        except (BrokerUnavailable, KafkaError, OSError) as fault:
             return f"no broker at {self._settings.kafka.bootstrap_servers} ({fault})"
         return f"missing topics: {', '.join(missing)}" if missing else None
 
@@ -139,7 +153,8 @@ class Worker:
         pipeline.start(settings.engine_threads, delivery.deliver, self._fail)
         stack.callback(pipeline.stop)
         app = build_app(settings, self._progress)
-        Intake(pipeline, delivery, self._in_flight, self._progress, self._metrics).add_agents(app, settings.topics)
+        intake = Intake(pipeline, delivery, self._in_flight, self._progress, self._metrics, self._tracing)
+        intake.add_agents(app, settings.topics)
         self._connect(app, delivery)
         await app.start()
         tasks = [

@@ -10,6 +10,7 @@ from schemas import KafkaConnection, Limits, Topics
 from schemas.acls import WORKER_GROUP
 from schemas.headers import ReplyHeaderNames
 from telemetry.logs import LogFormat
+from telemetry.tracing import TracingSettings
 
 
 def usable_cores() -> int:
@@ -107,3 +108,4 @@ class Settings(BaseSettings):
     topics: Topics = Field(default_factory=Topics)
     limits: Limits = Field(default_factory=Limits)
     reply_headers: ReplyHeaderNames = Field(default_factory=ReplyHeaderNames)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
