@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -22,14 +23,14 @@ from gateway.settings import Settings
 from schemas import KafkaConnection, Limits, ServiceError, Topics
 from schemas.headers import ReplyHeaderNames
 
+if TYPE_CHECKING:
+    from telemetry.spans import Spans
+
 _DESCRIPTION = (
     "Sentiment, named entities and answers for texts. Each request travels over Kafka to a worker and its reply comes "
     "back the same way; the same records, errors and limits hold on the topics. Positions count Unicode code points "
     "of the text as sent, end exclusive."
 )
-_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-"""The caller's trace context goes through as it is; a second tracer would write a second `traceparent`."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -42,15 +43,16 @@ def create_app(
     *,
     link_type: Callable[..., Link] = KafkaLink,
     on_refused: Callable[[], None] = lambda: None,
+    spans: "Spans | None" = None,
 ) -> FastAPI:
     """Return the gateway; it serves at once, and answers predictions as soon as a broker answers.
 
-    `on_refused` is called when the cluster refuses us for good.
+    `on_refused` is called when the cluster refuses us for good; `spans` records traces, None where that is off.
     """
     metrics = Metrics()
     link = link_type(settings, connection, topics, limits, metrics)
     pending = PendingReplies(settings.max_pending, metrics)
-    exchange = Exchange(link, pending, topics, names, metrics)
+    exchange = Exchange(link, pending, topics, names, metrics, spans)
     carrier = _Carrier(exchange, on_refused)
     app = FastAPI(
         title="Streaming NLP",
@@ -58,7 +60,7 @@ def create_app(
         description=_DESCRIPTION,
         lifespan=carrier.lifespan,
         openapi_url=None,
-        telemetry=_NO_TELEMETRY,
+        telemetry=_telemetry(spans),
     )
     app.add_middleware(MeasuringMiddleware, metrics=metrics)
     add_exception_handlers(app)
@@ -67,6 +69,19 @@ def create_app(
     add_pages(app)
     add_openapi_route(app)
     return app
+
+
+def _telemetry(spans: "Spans | None") -> TelemetryConfig:
+    """Return what FastAPI may tell: a span a prediction where traces are recorded, else nothing.
+
+    It then leaves the caller's trace context alone, which goes through as it is.
+    """
+    told: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+    if spans is not None:
+        told |= {"tracing": True, "tracer_provider": spans.provider, "operation_spans": False}
+        # Probes and scrapes would be most of the traces, and tell nothing.
+        told["exclude"] = lambda scope: not scope.get("path", "").startswith("/predict/")
+    return told
 
 
 class _Carrier:

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from gateway.errors import CallerGone
 from gateway.link import OnFailed, OnReply
@@ -22,6 +23,9 @@ from schemas.headers import (
     encode_partition,
     first,
 )
+
+if TYPE_CHECKING:
+    from telemetry.spans import Spans
 
 
 class Link(Protocol):
@@ -59,13 +63,20 @@ class Exchange:
     """Asks questions over the link and gives each reply to its caller."""
 
     def __init__(
-        self, link: Link, pending: PendingReplies, topics: Topics, names: ReplyHeaderNames, metrics: Metrics
+        self,
+        link: Link,
+        pending: PendingReplies,
+        topics: Topics,
+        names: ReplyHeaderNames,
+        metrics: Metrics,
+        spans: "Spans | None" = None,
     ) -> None:
         self._link = link
         self._pending = pending
         self._topics = topics
         self._names = names
         self._metrics = metrics
+        self._spans = spans
 
     async def run(self) -> NoReturn:
         """Carry replies to their callers until cancelled."""
@@ -93,11 +104,12 @@ class Exchange:
             finally:
                 leaving.cancel()
         self._metrics.reply_wait.labels(question.contract.name).observe(time.monotonic() - started)
-        _raise_error(reply)
+        with self._receiving(reply):
+            _raise_error(reply)
         return reply
 
     async def _send(self, question: Question, waiting: Waiting) -> Callable[[], bool]:
-        headers = [
+        headers: list[tuple[str, bytes | None]] = [
             *question.headers,
             (self._names.correlation_id, waiting.correlation_id),
             (self._names.reply_topic, self._topics.replies.encode()),
@@ -105,7 +117,14 @@ class Exchange:
             (DEADLINE, encode_deadline(round(1_000 * (time.time() + question.timeout_s)))),
         ]
         topic = question.contract.requests(self._topics)
-        return await self._link.send(topic, question.key, question.value, headers, waiting.fail)
+        with self._sending(topic, headers):
+            return await self._link.send(topic, question.key, question.value, headers, waiting.fail)
+
+    def _sending(self, topic: str, headers: list[tuple[str, bytes | None]]) -> AbstractContextManager[None]:
+        return nullcontext() if self._spans is None else self._spans.sending(topic, headers)
+
+    def _receiving(self, reply: Reply) -> AbstractContextManager[None]:
+        return nullcontext() if self._spans is None else self._spans.receiving(self._topics.replies, reply.headers)
 
     def _on_reply(self, reply: Reply) -> None:
         self._pending.deliver(first(reply.headers, self._names.correlation_id), reply)

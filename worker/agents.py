@@ -13,19 +13,27 @@ from worker.metrics import Metrics
 from worker.pipeline import Pipeline
 from worker.progress import Progress
 from worker.records import Incoming
+from worker.tracing import Tracing
 
 
 class Intake:
     """Takes records while there is room: into the delivery's books first, then into the pipeline."""
 
     def __init__(
-        self, pipeline: Pipeline, delivery: Delivery, in_flight: InFlight, progress: Progress, metrics: Metrics
+        self,
+        pipeline: Pipeline,
+        delivery: Delivery,
+        in_flight: InFlight,
+        progress: Progress,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._delivery = delivery
         self._in_flight = in_flight
         self._progress = progress
         self._metrics = metrics
+        self._tracing = tracing
 
     def add_agents(self, app: faust.App, topics: Topics) -> None:
         """Add an agent for each contract."""
@@ -53,6 +61,8 @@ class Intake:
                     round(message.timestamp * 1000),
                     self._progress.of(message.topic, message.partition),
                 )
+                if self._tracing is not None:
+                    self._tracing.begin(record)
                 consumed.inc()
                 self._delivery.take(record)
                 self._pipeline.submit(record)

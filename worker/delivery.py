@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
@@ -137,7 +137,7 @@ class Delivery:
         """Send outcomes; those of partitions that moved meanwhile are another worker's now."""
         for record, outcome in outcomes:
             if record.progress.is_abandoned:
-                self._in_flight.remove(record)
+                self._give_up(record)
             else:
                 self._ready.extend(self._order.complete(record, outcome))
         if self._ready:
@@ -147,7 +147,7 @@ class Delivery:
         """Forget what is not sent yet, because all partitions are revoked."""
         self._metrics.rebalances.inc()
         for record in [*self._order.clear(), *(record for record, _ in self._ready)]:
-            self._in_flight.remove(record)
+            self._give_up(record)
         self._ready.clear()
 
     async def run(self) -> None:
@@ -162,17 +162,21 @@ class Delivery:
 
     async def _send_all(self, telling: _Telling, outputs: list[Output]) -> None:
         """Send all that tells one outcome; a reply that cannot be sent becomes a dead letter."""
+        trace = telling.record.trace
         for output in outputs:
             try:
                 if output.kind in (REPLY, ERROR_REPLY):
                     await self._addresses.check(output.topic, output.partition)
-                sent = await self._producer.send(
-                    output.topic, output.value, output.key, output.partition, output.timestamp_ms, output.headers
-                )
+                sent = await (self._send(output) if trace is None else trace.sending(output, self._send))
             except (RecordError, KafkaError) as fault:
                 self._undeliverable(telling, output, fault)
             else:
                 sent.add_done_callback(partial(self._confirmed, telling, output, monotonic()))
+
+    def _send(self, output: Output) -> "Awaitable[asyncio.Future[object]]":
+        return self._producer.send(
+            output.topic, output.value, output.key, output.partition, output.timestamp_ms, output.headers
+        )
 
     def _confirmed(self, telling: _Telling, output: Output, sent_at: float, sent: "asyncio.Future[object]") -> None:
         if sent.cancelled():
@@ -204,12 +208,19 @@ class Delivery:
     def _told(self, telling: _Telling) -> None:
         telling.unconfirmed -= 1
         if not telling.unconfirmed:
-            self._finish(telling.record)
+            self._finish(telling.record, telling.outcome)
 
-    def _finish(self, record: Incoming) -> None:
+    def _finish(self, record: Incoming, outcome: Outcome) -> None:
         self._metrics.end_to_end.labels(record.contract.name).observe(max(0.0, time() - record.timestamp_ms / 1000))
         record.progress.finish(record.offset)
         self._in_flight.remove(record)
+        if record.trace is not None:
+            record.trace.end(outcome)
+
+    def _give_up(self, record: Incoming) -> None:
+        self._in_flight.remove(record)
+        if record.trace is not None:
+            record.trace.end(None)
 
 
 def _record_error(output: Output, fault: BaseException) -> RecordError | None:

@@ -9,6 +9,7 @@ from worker.encoder import Encoder, Logits
 from worker.inquiries import Computation, PassagesInFlight, WaitingWindow
 from worker.metrics import Metrics
 from worker.tokenizer import Window
+from worker.tracing import Tracing
 
 
 class EngineError(ServiceError):
@@ -20,11 +21,19 @@ class EngineError(ServiceError):
 class Engine:
     """Runs batches and hands each window's logits to its computation; used by several threads at once."""
 
-    def __init__(self, encoder: Encoder, passages: PassagesInFlight, metrics: Metrics, probe: Window) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        passages: PassagesInFlight,
+        metrics: Metrics,
+        probe: Window,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._encoder = encoder
         self._passages = passages
         self._metrics = metrics
         self._probe = pad([probe])
+        self._tracing = tracing
 
     def warm_up(self) -> None:
         """Run the encoder once; raises what is wrong with it."""
@@ -53,7 +62,10 @@ class Engine:
         except Exception as fault:  # whatever the model raises, it must not take the batch mates along
             self._metrics.encoder_failures.inc()
             return self._bisect(waiting, fault)
-        self._measure(batch, perf_counter() - started)
+        seconds = perf_counter() - started
+        self._measure(batch, seconds)
+        if self._tracing is not None:
+            self._tracing.ran(waiting, batch, seconds)
         return [each.computation for row, each in enumerate(waiting) if _end(each, logits, row)]
 
     def _bisect(self, waiting: Sequence[WaitingWindow], fault: Exception) -> list[Computation]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
+from typing import TYPE_CHECKING
 
 from schemas import AnyRequest, RecordError
 from schemas.errors import Expired
@@ -11,6 +12,9 @@ from worker.encoder import WindowLogits
 from worker.records import Incoming
 from worker.tasks import AnyTask, Encoded
 from worker.tokenizer import Passage, Reading, Window
+
+if TYPE_CHECKING:
+    from worker.tracing import Run
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +45,8 @@ class Computation:
     logits: list[WindowLogits | None] = field(default_factory=list)
     missing: int = 0
     error: RecordError | None = None
+    runs: "list[Run] | None" = None
+    """The encoder runs of its windows, noted where tracing is on."""
     lock: Lock = field(default_factory=Lock)
 
     @property

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
-from time import perf_counter, time
+from time import perf_counter, time, time_ns
 from typing import TypeVar
 
 from schemas import Limits, RecordError, codec, headers
@@ -22,6 +22,7 @@ from worker.metrics import Metrics
 from worker.records import Answered, Failed, Incoming, Outcome
 from worker.tasks import AnyTask
 from worker.tokenizer import Passage, Tokenizer
+from worker.tracing import Tracing
 from worker.waiting import WaitingWindows
 
 Deliver = Callable[[list[tuple[Incoming, Outcome]]], None]
@@ -49,6 +50,7 @@ class Pipeline:
         limits: Limits,
         metrics: Metrics,
         max_batch_tokens: int,
+        tracing: Tracing | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._tasks = tasks
@@ -59,7 +61,8 @@ class Pipeline:
         self._waiting = WaitingWindows(max_batch_tokens, Cost())
         self._finished: SimpleQueue[list[Computation] | None] = SimpleQueue()
         probe = tokenizer.read(Passage("Is the model sound?")).windows[0]
-        self._engine = Engine(encoder, self._passages, metrics, probe)
+        self._engine = Engine(encoder, self._passages, metrics, probe, tracing)
+        self._tracing = tracing
         self._threads: list[Thread] = []
         self._deliver: Deliver
         metrics.records_waiting.set_function(self._submitted.qsize)
@@ -106,7 +109,8 @@ class Pipeline:
         refused: list[tuple[Incoming, Outcome]] = []
         begun: list[Computation] = []
         for record in records:
-            inquiry = self._inquire(record)
+            trace = record.trace
+            inquiry = self._inquire(record) if trace is None else trace.timed("decode", self._inquire, record)
             if isinstance(inquiry, Failed):
                 refused.append((record, inquiry))
             else:
@@ -141,6 +145,7 @@ class Pipeline:
         return begun
 
     def _read(self, begun: list[Computation]) -> None:
+        begin_ns = time_ns()
         try:
             readings = self._tokenizer.read_all([each.passage for each in begun])
         except Exception as fault:  # whatever one text raises, its neighbours are read
@@ -153,6 +158,8 @@ class Pipeline:
             self._finished.put(begun)
             return
         self._metrics.windows.inc(sum(len(reading.windows) for reading in readings))
+        if self._tracing is not None:
+            self._tracing.tokenised(begun, begin_ns)
         for computation, reading in zip(begun, readings, strict=True):
             self._waiting.put(computation.set_reading(reading))
 
@@ -178,8 +185,16 @@ class Pipeline:
             if inquiry.is_settled or (inquiry.missing and computation.error is None):
                 continue
             inquiry.is_settled = True
-            outcomes.append((inquiry.record, _outcome(inquiry, computation.error)))
+            outcomes.append((inquiry.record, _traced_outcome(inquiry, computation.error)))
         return outcomes
+
+
+def _traced_outcome(inquiry: Inquiry, error: RecordError | None) -> Outcome:
+    trace = inquiry.record.trace
+    if trace is None:
+        return _outcome(inquiry, error)
+    trace.encoded(inquiry.waits_for)
+    return trace.timed("heads", _outcome, inquiry, error)
 
 
 def _outcome(inquiry: Inquiry, error: RecordError | None) -> Outcome:
