@@ -17,9 +17,3 @@ def softmax(logits: Floats2d) -> Floats2d:
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: Floats2d = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return probabilities
-
-
-def log_sum_exp(logits: Floats1d) -> float:
-    """Return the logarithm of the sum of exponentials, without overflow."""
-    highest = float(logits.max())
-    return highest + float(np.log(np.exp(logits - highest).sum()))

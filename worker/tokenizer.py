@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import tokenizers
+from tokenizers import pre_tokenizers
 
 from schemas import manifest
 from schemas.errors import EmptyText
@@ -13,6 +14,8 @@ from worker.arrays import Ints1d
 
 CASE_STEP = 2
 """`token_type_id = segment + CASE_STEP * case`: segments 0 and 1 are the pretrained types."""
+_PICTURES = r"[\x{2600}-\x{27BF}\x{2B00}-\x{2BFF}\x{1F000}-\x{1FAFF}]"
+"""Emoji and their like. BERT's rules take "IBM😀" for one word, which no vocabulary holds: the name would be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,9 @@ class Tokenizer:
         self._wordpiece = tokenizers.Tokenizer.from_file(str(path))
         self._wordpiece.no_padding()
         self._wordpiece.no_truncation()
+        self._wordpiece.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(tokenizers.Regex(_PICTURES), "isolated"), self._wordpiece.pre_tokenizer]
+        )
         self._window = window
         self._has_case = token_types > CASE_STEP
         self._has_segments = token_types > 1

@@ -5,7 +5,7 @@ from typing import cast
 
 from schemas import NER, Entity, Manifest, NerRequest, NerResult
 from schemas.ner import EntityType
-from worker.arrays import Floats2d, softmax
+from worker.arrays import softmax
 from worker.tasks.base import Encoded, Task, merge_windows
 from worker.tokenizer import Passage
 from worker.words import Span, find_words
@@ -40,12 +40,12 @@ class _OpenEntity:
             type=cast(EntityType, self.type),
             start_char=self.start_char,
             end_char=self.end_char,
-            score=min(1.0, sum(self.scores) / len(self.scores)),
+            score=min(self.scores),
         )
 
 
 def find_entities(encoded: Encoded, manifest: Manifest) -> list[Entity]:
-    """Return the entities of a text; an entity's score is the mean probability of its words' types."""
+    """Return the entities of a text; an entity is as sure as the least probable label of its words."""
     reading = encoded.reading
     logits, _ = merge_windows(reading, [window.ner for window in encoded.logits])  # (tokens, labels)
     if not logits.argmax(axis=-1).any():
@@ -56,7 +56,7 @@ def find_entities(encoded: Encoded, manifest: Manifest) -> list[Entity]:
     probabilities = softmax(logits / manifest.temperatures["ner"])
     names = manifest.labels["ner"]
     labels = [names[best] for best in probabilities.argmax(axis=-1).tolist()]
-    return _join(text, words, firsts, labels, _type_scores(probabilities, names))
+    return _join(text, words, firsts, labels, probabilities.max(axis=-1).tolist())
 
 
 def _first_tokens(words: list[Span], starts: list[int]) -> list[int | None]:
@@ -74,15 +74,8 @@ def _first_tokens(words: list[Span], starts: list[int]) -> list[int | None]:
     return firsts
 
 
-def _type_scores(probabilities: Floats2d, names: list[str]) -> dict[str, list[float]]:
-    """Return for each entity type the probability of each token to belong to one, at its beginning or inside."""
-    kinds = {name.partition("-")[2] for name in names} - {""}
-    members = {kind: [number for number, name in enumerate(names) if name.endswith(f"-{kind}")] for kind in kinds}
-    return {kind: probabilities[:, numbers].sum(axis=-1).tolist() for kind, numbers in members.items()}
-
-
 def _join(
-    text: str, words: list[Span], firsts: list[int | None], labels: list[str], scores: dict[str, list[float]]
+    text: str, words: list[Span], firsts: list[int | None], labels: list[str], scores: list[float]
 ) -> list[Entity]:
     """Join words into entities; an `I-` that continues nothing of its type begins an entity (BIO repair)."""
     entities: list[Entity] = []
@@ -100,7 +93,7 @@ def _join(
         if current is None:
             current = _OpenEntity(kind, *word)
         current.end_char = word.end_char
-        current.scores.append(scores[kind][token])
+        current.scores.append(scores[token])
     if current is not None:
         entities.append(current.close(text))
     return entities

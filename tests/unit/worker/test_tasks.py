@@ -127,6 +127,78 @@ def test_answer_is_the_best_span_over_all_windows(narrow_tokenizer: Tokenizer, m
     assert found.score > 0.5
 
 
+def _answer_score(tokenizer: Tokenizer, manifest: Manifest, spans: dict[tuple[int, int], float], no: float) -> float:
+    """Return the score of the best answer of 40 words, where each span's first and last word get half its logit."""
+    reading = tokenizer.read(Passage("word " * 40, "what?"))
+    window = reading.windows[0]
+    rows = np.full((len(window), 2), -30, np.float32)
+    rows[0] = no / 2
+    for (first, last), logit in spans.items():
+        rows[window.text_at + first, 0] = rows[window.text_at + last, 1] = logit / 2
+    return find_answer(_encoded(reading, qa=[rows]), manifest).score
+
+
+def test_answer_is_as_sure_as_its_share_of_all_answers(tokenizer: Tokenizer, manifest: Manifest) -> None:
+    plain = manifest.model_copy(update={"temperatures": {**manifest.temperatures, "qa": 1.0}})
+
+    score = _answer_score(tokenizer, plain, {(3, 3): 2.0, (33, 33): 0.0}, no=1.0)
+
+    # 3 to 33 is too long to be an answer.
+    assert score == pytest.approx(np.exp(2) / (np.exp(2) + np.exp(0) + np.exp(1)), abs=1e-4)
+
+
+def test_answers_that_are_mostly_the_same_share_their_score(tokenizer: Tokenizer, manifest: Manifest) -> None:
+    plain = manifest.model_copy(update={"temperatures": {**manifest.temperatures, "qa": 1.0}})
+    reading = tokenizer.read(Passage("word " * 40, "what?"))
+    window = reading.windows[0]
+    rows = np.full((len(window), 2), -30, np.float32)
+    rows[window.text_at + 5, 0] = 3  # begins at 5; ends at 6, or at 8, or (too much more) at 20
+    for last, logit in ((6, 2.0), (8, 1.0), (20, 1.5)):
+        rows[window.text_at + last, 1] = logit
+
+    found = find_answer(_encoded(reading, qa=[rows]), plain)
+
+    together = np.exp(5) + np.exp(4)  # 5 to 8 has all of 5 to 6: F1 2 * 2 / (2 + 4)
+    assert found.end_char - found.start_char == len("word word")
+    assert found.score == pytest.approx(together / (together + np.exp(4.5)), abs=1e-4)
+
+
+def test_sure_no_answer_leaves_little_to_any_span(tokenizer: Tokenizer, manifest: Manifest) -> None:
+    assert _answer_score(tokenizer, manifest, {(3, 3): 2.0}, no=14.0) < 0.05
+
+
+def test_entity_is_as_sure_as_its_least_sure_word(tokenizer: Tokenizer, manifest: Manifest) -> None:
+    plain = manifest.model_copy(update={"temperatures": {**manifest.temperatures, "ner": 1.0}})
+    reading = tokenizer.read(Passage("Anna Berta"))
+    rows = np.zeros((len(reading.windows[0]), 9), np.float32)
+    rows[1, LABELS.index("B-PER")] = 9
+    rows[2, LABELS.index("I-PER")] = 4
+
+    found = find_entities(_encoded(reading, ner=[rows]), plain)
+
+    assert [each.text for each in found] == ["Anna Berta"]
+    assert found[0].score == pytest.approx(np.exp(4) / (np.exp(4) + 8), abs=1e-4)
+
+
+def test_temperature_lowers_the_score_and_changes_no_answer(tokenizer: Tokenizer, manifest: Manifest) -> None:
+    reading = tokenizer.read(Passage("Anna met Berta"))
+    rows = np.zeros((len(reading.windows[0]), 9), np.float32)
+    rows[1, LABELS.index("B-PER")] = rows[3, LABELS.index("B-PER")] = 5
+
+    cold, warm = (
+        find_entities(_encoded(reading, ner=[rows]), manifest.model_copy(update={"temperatures": {"ner": value}}))
+        for value in (1.0, 2.0)
+    )
+
+    assert [(each.text, each.type) for each in warm] == [(each.text, each.type) for each in cold]
+    assert all(after.score < before.score for before, after in zip(cold, warm, strict=True))
+
+
+@pytest.mark.parametrize("text", ["IBM😀 wins", "😀IBM wins", "IBM❤\ufe0f wins", "👩\u200d👩\u200d👧IBM🎉🎉 wins"])
+def test_emoji_hides_no_name(tokenizer: Tokenizer, manifest: Manifest, text: str) -> None:
+    assert _label(tokenizer, manifest, text, {"IBM": "B-ORG"}) == [("IBM", "ORG")]
+
+
 def test_answer_never_ends_before_it_starts(tokenizer: Tokenizer, manifest: Manifest) -> None:
     reading = tokenizer.read(Passage("one two three four", "what?"))
     window = reading.windows[0]
