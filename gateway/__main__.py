@@ -10,10 +10,14 @@ from prometheus_client import disable_created_metrics
 from pydantic import ValidationError
 
 from gateway.app import create_app
+from gateway.connection import connection_type
+from gateway.keys import KeysError
 from gateway.settings import Settings
 from schemas import KafkaConnection, Limits, Topics
 from schemas.headers import ReplyHeaderNames
 from schemas.settings import explain
+from telemetry.logs import configure_logging
+from telemetry.tracing import TracingSettings, start_tracing
 
 
 def main() -> int:
@@ -23,10 +27,11 @@ def main() -> int:
     """
     try:
         settings, connection, topics, limits = Settings(), KafkaConnection(), Topics(), Limits()
+        spans = start_tracing(TracingSettings(), "nlp-gateway")
     except ValidationError as invalid:
         print(f"gateway: {explain(invalid)}", file=sys.stderr)
         return 2
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logging(settings.log_level, settings.log_format)
     # aiokafka says at every attempt that a broker is away; the link says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # uvicorn finishes open requests, then raises the signal once more: asked to end is no failure.
@@ -39,20 +44,31 @@ def main() -> int:
         refused = True
         server.should_exit = True
 
-    app = create_app(settings, connection, topics, limits, ReplyHeaderNames(), on_refused=end)
+    try:
+        app = create_app(settings, connection, topics, limits, ReplyHeaderNames(), on_refused=end, spans=spans)
+    except KeysError as wrong:
+        print(f"gateway: the API keys are wrong: {wrong.detail}", file=sys.stderr)
+        return 2
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
+        http=connection_type(settings),
+        ws="none",
         log_config=None,
-        access_log=settings.access_log,
+        # Ours says less of the caller and more of the answer.
+        access_log=False,
         server_header=False,
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.shutdown_s,
     )
     server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):
-        server.run()
+    try:
+        with suppress(KeyboardInterrupt):
+            server.run()
+    finally:
+        if spans is not None:
+            spans.shut_down()
     return 1 if refused or not server.started else 0
 
 

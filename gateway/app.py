@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
+from gateway.access import Access
 from gateway.errors import add_exception_handlers
 from gateway.exchange import Exchange, Link
 from gateway.link import KafkaLink
-from gateway.measuring import MeasuringMiddleware
 from gateway.metrics import Metrics
+from gateway.middleware import add_middleware
 from gateway.openapi import add_openapi_route
 from gateway.operations import add_operation_routes
 from gateway.pages import add_pages
@@ -50,6 +51,7 @@ def create_app(
     `on_refused` is called when the cluster refuses us for good; `spans` records traces, None where that is off.
     """
     metrics = Metrics()
+    access = Access(settings, metrics)
     link = link_type(settings, connection, topics, limits, metrics)
     pending = PendingReplies(settings.max_pending, metrics)
     exchange = Exchange(link, pending, topics, names, metrics, spans)
@@ -62,10 +64,10 @@ def create_app(
         openapi_url=None,
         telemetry=_telemetry(spans),
     )
-    app.add_middleware(MeasuringMiddleware, metrics=metrics)
+    add_middleware(app, settings, metrics)
     add_exception_handlers(app)
-    add_predict_routes(app, exchange, limits, metrics, settings.timeout_s)
-    add_operation_routes(app, link, metrics, carrier.is_alive)
+    add_predict_routes(app, exchange, limits, metrics, access, settings.timeout_s)
+    add_operation_routes(app, link, metrics, access, settings, carrier.is_alive)
     add_pages(app)
     add_openapi_route(app)
     return app

@@ -1,6 +1,5 @@
 """Every error as a problem of RFC 9457: one code, one HTTP status, and never the caller's text."""
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +17,8 @@ CALLER_GONE_STATUS = 499
 _RETRY_AFTER_S = "1"
 
 STATUS_BY_CODE: dict[str, int] = {
+    "unauthorized": 401,
+    "request_timeout": 408,
     "malformed_record": 422,
     "invalid_field": 422,
     "invalid_header": 422,
@@ -32,12 +33,29 @@ STATUS_BY_CODE: dict[str, int] = {
     "broker_unavailable": 503,
     "access_denied": 503,
     "invalid_bundle": 503,
+    "registry_unavailable": 503,
     "expired": 504,
     "reply_timeout": 504,
 }
-"""The HTTP status of every code in `schemas.errors`, and of the one that only HTTP knows."""
+"""The HTTP status of every code in `schemas.errors`, and of those that only HTTP knows."""
 
-_log = logging.getLogger(__name__)
+_HEADERS_BY_CODE: dict[str, dict[str, str]] = {
+    "unauthorized": {"WWW-Authenticate": 'Bearer realm="nlp"'},
+    # What is still to come of the request would be read as the next one.
+    "request_timeout": {"Connection": "close"},
+}
+
+
+class Unauthorized(NlpError):
+    """No key was shown, or one that is not known."""
+
+    code = "unauthorized"
+
+
+class RequestTimeout(NlpError):
+    """The request did not arrive in full within the time for it."""
+
+    code = "request_timeout"
 
 
 class UnsupportedMediaType(NlpError):
@@ -83,7 +101,16 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(CallerGone, _on_caller_gone)
-    app.add_exception_handler(Exception, _on_bug)
+
+
+def status_problem(status: HTTPStatus, detail: str | None = None) -> Problem:
+    """Return a problem of HTTP itself, in HTTP's own words where no others are given."""
+    return _problem(status, status.name.lower(), detail or status.description or status.phrase)
+
+
+def bug_problem() -> Problem:
+    """Return the problem that tells of a fault of ours, and nothing more."""
+    return _problem(500, "internal_error", "the gateway failed on this request")
 
 
 def _problem(status: int, code: str, detail: str, **extra: Any) -> Problem:
@@ -93,15 +120,13 @@ def _problem(status: int, code: str, detail: str, **extra: Any) -> Problem:
 
 async def _on_nlp_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, NlpError)
-    return problem_response(problem_of(error))
+    return problem_response(problem_of(error), _HEADERS_BY_CODE.get(error.code))
 
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
     # The framework's own detail is left out: it may quote the request.
-    problem = _problem(status, status.name.lower(), status.description or status.phrase)
-    return problem_response(problem, dict(error.headers or {}))
+    return problem_response(status_problem(HTTPStatus(error.status_code)), dict(error.headers or {}))
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> Response:
@@ -112,8 +137,3 @@ async def _on_invalid_request(_: Request, error: Exception) -> Response:
 
 async def _on_caller_gone(_: Request, __: Exception) -> Response:
     return Response(status_code=CALLER_GONE_STATUS)
-
-
-async def _on_bug(_: Request, error: Exception) -> Response:
-    _log.error("This is a bug: %s", type(error).__name__)
-    return problem_response(_problem(500, "internal_error", "the gateway failed on this request"))

@@ -52,6 +52,12 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self.key_uses = Counter(
+            "nlp_gateway_key_uses_total",
+            "Requests let in, by the name of the API key that was shown: one that stands still may be taken out.",
+            ("key",),
+            registry=self.registry,
+        )
         self.pending = Gauge(
             "nlp_gateway_pending_replies", "Requests that wait for their reply.", registry=self.registry
         )

@@ -6,8 +6,8 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 
-from gateway.errors import Problem
-from schemas import CONTRACTS
+from gateway.errors import MEDIA_TYPE, Problem, problem_of
+from schemas import CONTRACTS, NlpError
 
 PATH = "/openapi.json"
 
@@ -20,6 +20,18 @@ def add_openapi_route(app: FastAPI) -> None:
         return JSONResponse(document)
 
     app.add_api_route(PATH, openapi, include_in_schema=False)
+
+
+def problem_answer(description: str, error: NlpError) -> tuple[int | str, dict[str, Any]]:
+    """Return how a route documents an error: its status, and a worked example."""
+    example = problem_of(error)
+    content = {"schema": {"$ref": schema_path("Problem")}, "example": example.model_dump(exclude_none=True)}
+    return example.status, {"description": description, "content": {MEDIA_TYPE: content}}
+
+
+def schema_path(name: str) -> str:
+    """Return where the document keeps the schema of a model."""
+    return f"#/components/schemas/{name}"
 
 
 def _complete(document: dict[str, Any]) -> dict[str, Any]:

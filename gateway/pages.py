@@ -39,11 +39,7 @@ def add_pages(app: FastAPI) -> None:
 
 
 def _add_page(app: FastAPI, path: str, name: str, policy: dict[str, str]) -> None:
-    headers = {
-        "Content-Security-Policy": "; ".join(f"{directive} {sources}" for directive, sources in policy.items()),
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {"Content-Security-Policy": "; ".join(f"{directive} {sources}" for directive, sources in policy.items())}
 
     async def page() -> Response:
         return FileResponse(_OWN / name, headers=headers)

@@ -8,9 +8,12 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from gateway.errors import MEDIA_TYPE, CallerGone, UnsupportedMediaType, problem_of
+from gateway.access import Access
+from gateway.connection import is_above_limit
+from gateway.errors import CallerGone, RequestTimeout, UnsupportedMediaType
 from gateway.exchange import Exchange, Question
 from gateway.metrics import Metrics
+from gateway.openapi import problem_answer, schema_path
 from gateway.replies import Reply
 from schemas import CONTRACTS, Contract, Limits, NlpError
 from schemas.codec import decode_request
@@ -23,7 +26,8 @@ from schemas.errors import (
     ReplyTimeout,
     TextTooLong,
 )
-from schemas.headers import ID, MODEL, SOURCE, TRACEPARENT, TRACESTATE
+from schemas.headers import ID, MODEL, REQUEST_ID, SOURCE, TRACEPARENT, TRACESTATE
+from telemetry.logs import request_id
 
 TIMEOUT_HEADER = "NLP-Timeout"
 
@@ -45,6 +49,7 @@ _RESULT: dict[str, Any] = {
 }
 _EXAMPLE_LIMIT = 100_000
 _PROBLEMS: dict[str, NlpError] = {
+    "The body did not arrive in time": RequestTimeout("the body did not arrive within 15 s"),
     "The body has more bytes than the limit": RecordTooLarge("the body has more bytes than the limit, 1000000"),
     "The body is not declared as JSON": UnsupportedMediaType(f"send the body as {_JSON}"),
     "The body is not a valid request; `code`, `field` and `limit` say why": TextTooLong(
@@ -58,8 +63,12 @@ _PROBLEMS: dict[str, NlpError] = {
 """What may come instead of a result, with one worked example of each status."""
 
 
-def add_predict_routes(app: FastAPI, exchange: Exchange, limits: Limits, metrics: Metrics, timeout_s: float) -> None:
+def add_predict_routes(
+    app: FastAPI, exchange: Exchange, limits: Limits, metrics: Metrics, access: Access, timeout_s: float
+) -> None:
     """Add a route for every contract."""
+    guard = access.guard()
+    problems = dict(problem_answer(text, error) for text, error in _PROBLEMS.items())
     for contract in CONTRACTS:
         app.add_api_route(
             f"/predict/{contract.name}",
@@ -70,7 +79,8 @@ def add_predict_routes(app: FastAPI, exchange: Exchange, limits: Limits, metrics
             summary=_TITLES.get(contract.name, contract.name),
             description=contract.request_type.__doc__,
             response_model=contract.result_type,
-            responses={200: _RESULT, **dict(_problem_answer(text, error) for text, error in _PROBLEMS.items())},
+            dependencies=guard.dependencies,
+            responses={200: _RESULT, **problems, **guard.responses},
             openapi_extra=_openapi_request(contract, timeout_s),
         )
 
@@ -79,6 +89,7 @@ def _predict(
     contract: Contract, exchange: Exchange, limits: Limits, metrics: Metrics, timeout_s: float
 ) -> Callable[[Request], Awaitable[Response]]:
     async def predict(request: Request) -> Response:
+        _check_connection(request)
         _check_content_type(request)
         value = await _read_body(request, limits.max_record_bytes)
         # The worker's own check, so that HTTP and Kafka refuse the same things in the same words.
@@ -88,7 +99,7 @@ def _predict(
             contract=contract,
             value=value,
             key=None if asked.id is None else asked.id.encode(),
-            headers=_trace_headers(request),
+            headers=[*_trace_headers(request), *_request_id_header()],
             timeout_s=_timeout_s(request, timeout_s),
         )
         reply = await exchange.ask(question, lambda: _disconnected(request.receive))
@@ -96,6 +107,11 @@ def _predict(
         return Response(reply.value, headers=_reply_headers(reply), media_type=_JSON)
 
     return predict
+
+
+def _check_connection(request: Request) -> None:
+    if is_above_limit(request.scope):
+        raise Overloaded("as many connections are open as are allowed")
 
 
 def _check_content_type(request: Request) -> None:
@@ -148,6 +164,12 @@ def _trace_headers(request: Request) -> list[tuple[str, bytes]]:
     return headers
 
 
+def _request_id_header() -> list[tuple[str, bytes]]:
+    """Return the request's id as a header of its record, so that what becomes of it can be found by it."""
+    name = request_id.get()
+    return [] if name is None else [(REQUEST_ID, name.encode())]
+
+
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -159,14 +181,8 @@ def _reply_headers(reply: Reply) -> dict[str, str]:
     return {name: quote(said[name] or b"", safe=_PRINTABLE) for name in (ID, MODEL, SOURCE) if name in said}
 
 
-def _problem_answer(description: str, error: NlpError) -> tuple[int | str, dict[str, Any]]:
-    example = problem_of(error)
-    content = {"schema": {"$ref": _schema_path("Problem")}, "example": example.model_dump(exclude_none=True)}
-    return example.status, {"description": description, "content": {MEDIA_TYPE: content}}
-
-
 def _openapi_request(contract: Contract, timeout_s: float) -> dict[str, Any]:
-    schema = {"$ref": _schema_path(contract.request_type.__name__)}
+    schema = {"$ref": schema_path(contract.request_type.__name__)}
     example = contract.request_type.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index]
     return {
         "requestBody": {"required": True, "content": {_JSON: {"schema": schema, "example": example}}},
@@ -180,7 +196,3 @@ def _openapi_request(contract: Contract, timeout_s: float) -> dict[str, Any]:
             }
         ],
     }
-
-
-def _schema_path(name: str) -> str:
-    return f"#/components/schemas/{name}"

@@ -4,9 +4,11 @@ const EXAMPLES = {
   ner: ["Apple Inc. is planning to open a new office in London."],
   qa: ["MLflow is an open source platform for the machine learning lifecycle.", "What is MLflow?"],
 };
-const [form, text, question, status, result, raw] = ["form", "text", "question", "status", "result", "raw"].map(
-  (id) => document.getElementById(id),
-);
+const [form, text, question, key, keyField, status, result, raw] = [
+  "form", "text", "question", "key", "key-field", "status", "result", "raw",
+].map((id) => document.getElementById(id));
+// Of this tab alone, and gone with it.
+const KEPT_KEY = "nlp-key";
 let typed = false;
 
 function element(tag, className, content) {
@@ -78,16 +80,23 @@ function requestBody(task) {
   return { text: text.value };
 }
 
+function askForKey() {
+  sessionStorage.removeItem(KEPT_KEY);
+  keyField.hidden = false;
+  key.focus();
+}
+
 async function ask() {
   const task = chosenTask();
   const body = requestBody(task);
   const started = performance.now();
-  const response = await fetch(`predict/${task}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  const headers = { "Content-Type": "application/json" };
+  // A header holds no other characters: fetch would throw, and a key has none.
+  if (key.value) headers.Authorization = `Bearer ${key.value.replace(/[^\x21-\x7e]/g, "")}`;
+  const response = await fetch(`predict/${task}`, { method: "POST", headers, body: JSON.stringify(body) });
   const reply = await response.json();
+  if (response.status === 401) askForKey();
+  else sessionStorage.setItem(KEPT_KEY, key.value);
   status.textContent = `${response.status} in ${Math.round(performance.now() - started)} ms`;
   result.replaceChildren();
   if (response.ok) show(task, body, reply);
@@ -122,4 +131,6 @@ form.addEventListener("submit", async (event) => {
   result.hidden = false;
   button.disabled = false;
 });
+key.value = sessionStorage.getItem(KEPT_KEY) ?? "";
+keyField.hidden = !key.value;
 chooseTask();

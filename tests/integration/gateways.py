@@ -12,6 +12,7 @@ import uvicorn
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from gateway.app import create_app
+from gateway.connection import connection_type
 from gateway.settings import Settings
 from schemas import CONTRACTS, KafkaConnection, Limits, Topics
 from schemas.headers import ID, MODEL, SOURCE, ReplyHeaderNames, read_reply_to
@@ -58,11 +59,20 @@ class Gateway:
 @asynccontextmanager
 async def gateway_on(connection: KafkaConnection, topics: Topics, **settings: Any) -> AsyncIterator[Gateway]:
     """Serve a gateway on a free port; it may not be ready yet."""
-    app = create_app(Settings(**settings), connection, topics, Limits(), NAMES)
+    told = Settings(**settings)
+    app = create_app(told, connection, topics, Limits(), NAMES)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, lifespan="on", timeout_keep_alive=75, timeout_graceful_shutdown=2)
+        uvicorn.Config(
+            app,
+            http=connection_type(told),
+            ws="none",
+            log_config=None,
+            lifespan="on",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=2,
+        )
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     port = listener.getsockname()[1]

@@ -5,7 +5,14 @@ import json
 import httpx
 import pytest
 
-from gateway.errors import STATUS_BY_CODE, UnsupportedMediaType, problem_of, problem_response
+from gateway.errors import (
+    STATUS_BY_CODE,
+    RequestTimeout,
+    Unauthorized,
+    UnsupportedMediaType,
+    problem_of,
+    problem_response,
+)
 from schemas import Limits, NlpError
 from schemas.errors import Overloaded, RecordError, TextTooLong
 from tests.gateway_fixtures import FakeLink, app_with, client_of
@@ -26,7 +33,8 @@ ERRORS: list[type[NlpError]] = sorted(concrete_errors(), key=code_of)
 
 
 def test_every_code_has_one_status() -> None:
-    codes = {error.code for error in concrete_errors()} | {UnsupportedMediaType.code}
+    of_http = {Unauthorized.code, RequestTimeout.code, UnsupportedMediaType.code}
+    codes = {error.code for error in concrete_errors()} | of_http
 
     assert set(STATUS_BY_CODE) == codes
 

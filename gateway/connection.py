@@ -1,0 +1,99 @@
+"""One HTTP connection: uvicorn's own, with what it leaves unbounded.
+
+uvicorn waits without limit for a request's first byte, for the rest of its head, and for what is left of a body after
+the answer; its limit of connections counts them and takes them all in. Here a request that is not there in time ends
+its connection, a connection above the limit serves one request, of which only operators' are answered, and twice the
+limit is the end.
+"""
+
+from asyncio import Transport
+from http import HTTPStatus
+from typing import ClassVar
+
+import h11
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gateway.errors import MEDIA_TYPE, Problem, status_problem
+from gateway.securing import security_headers
+from gateway.settings import Settings
+
+_ABOVE_LIMIT = "connection_is_above_limit"
+
+
+class Connection(H11Protocol):
+    """The protocol of one connection; `connection_type` fills in its limits."""
+
+    receive_s: ClassVar[float]
+    max_connections: ClassVar[int]
+    headers_of_all: ClassVar[dict[str, str]]
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._late = self.loop.call_later(self.receive_s, self._on_late)
+        self._is_waiting = True
+        self._is_above_limit = len(self.connections) > self.max_connections
+        if self._is_above_limit:
+            self.app_state = {**self.app_state, _ABOVE_LIMIT: True}
+        if len(self.connections) > 2 * self.max_connections:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take the bytes in, and wait for the rest of the request where there is one."""
+        super().data_received(data)
+        if self._is_above_limit and self.cycle is not None:
+            self.cycle.keep_alive = False
+        # From its first byte on: every further one would otherwise buy a slow caller more time.
+        is_waiting = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        if is_waiting and not self._is_waiting:
+            self._late = self.loop.call_later(self.receive_s, self._on_late)
+        elif self._is_waiting and not is_waiting:
+            self._late.cancel()
+        self._is_waiting = is_waiting
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the waiting."""
+        self._late.cancel()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or more of it than a head may have, with a problem."""
+        self._refuse(status_problem(HTTPStatus.BAD_REQUEST, msg))
+
+    def _on_late(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            # The app has the same deadline for a body, and is about to answer.
+            self._late = self.loop.call_later(self.receive_s, self._on_late)
+        elif self.conn.trailing_data[0]:
+            self._refuse(status_problem(HTTPStatus.REQUEST_TIMEOUT, f"no request within {self.receive_s:g} s"))
+        else:
+            self.transport.close()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer where an answer can still be sent, and close the connection in any case."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = problem.model_dump_json(exclude_none=True).encode()
+            own = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), "Connection": "close"}
+            headers = [(name.encode(), value.encode()) for name, value in (self.headers_of_all | own).items()]
+            head = h11.Response(status_code=problem.status, headers=headers, reason=HTTPStatus(problem.status).phrase)
+            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def connection_type(settings: Settings) -> type[Connection]:
+    """Return the protocol with the limits of the settings."""
+    limits = {
+        "receive_s": settings.receive_s,
+        "max_connections": settings.max_connections,
+        "headers_of_all": security_headers(settings.hsts_s),
+    }
+    return type("LimitedConnection", (Connection,), limits)
+
+
+def is_above_limit(scope: Scope) -> bool:
+    """Return whether a request came over a connection more than is allowed."""
+    return _ABOVE_LIMIT in scope.get("state", {})
