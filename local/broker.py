@@ -16,7 +16,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local import process
@@ -42,17 +42,24 @@ class Broker:
     """One broker and its storage; what was written is there after `restart`, `kill` and a new `Broker`.
 
     `port` 0 takes a free one, and keeps it over restarts. `jars` are the broker's. Methods block; none may be called
-    from two threads at once. `properties` are laid over those of `local.broker_settings`.
+    from two threads at once. `properties` are laid over those of `local.broker_settings`; `format_options` are given to
+    Kafka's `storage format`, users among them.
     """
 
     def __init__(
-        self, directory: Path, jars: Path, port: int = 0, properties: Mapping[str, object] | None = None
+        self,
+        directory: Path,
+        jars: Path,
+        port: int = 0,
+        properties: Mapping[str, object] | None = None,
+        format_options: Sequence[str] = (),
     ) -> None:
         self.directory = directory.absolute()
         self.log = self.directory / "broker.log"
         self.port = port or free_port(HOST)
         self._jars = jars
         self._properties = properties or {}
+        self._format_options = tuple(format_options)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -143,7 +150,7 @@ class Broker:
         shutil.rmtree(self.directory / "data", ignore_errors=True)
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         arguments = ("format", "--config", str(self.directory / "server.properties"), "--cluster-id", cluster_id)
-        formatting = self._java("kafka.tools.StorageTool", *arguments, "--standalone")
+        formatting = self._java("kafka.tools.StorageTool", *arguments, "--standalone", *self._format_options)
         is_done = False
         try:
             is_done = formatting.wait(_START_S) == 0

@@ -55,9 +55,14 @@ def provision_acls(topics: Topics) -> tuple[Acl, ...]:
     return (Acl(("Create", "Alter", "DescribeConfigs"), tuple(spec.name for spec in topics.specs())),)
 
 
+def reader_acls(topics: Topics) -> tuple[Acl, ...]:
+    """Return what looking at dead letters needs; no group is involved."""
+    return (Acl(("Read",), (topics.dead_letters,)),)
+
+
 def operator_acls(topics: Topics) -> tuple[Acl, ...]:
     """Return what looking at dead letters and replaying them needs."""
-    return (Acl(("Read",), (topics.dead_letters,)), Acl(("Write",), topics.inputs))
+    return (*reader_acls(topics), Acl(("Write",), topics.inputs))
 
 
 def demo_acls(topics: Topics) -> tuple[Acl, ...]:

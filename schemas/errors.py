@@ -17,6 +17,7 @@
         ├── BrokerUnavailable       broker_unavailable  no broker answers
         ├── AccessDenied            access_denied       the cluster refuses our certificate, password or rights
         ├── ReplyTimeout            reply_timeout       no reply came in time
+        ├── RegistryUnavailable     registry_unavailable  the model registry does not answer, and nothing is kept of it
         └── BundleError             invalid_bundle      the model bundle is missing, damaged or does not fit
 
 Codes are part of the wire contract: they may be added to, never changed. A detail never quotes the caller's text,
@@ -141,6 +142,13 @@ class ReplyTimeout(ServiceError):
     """No reply came before the deadline."""
 
     code = "reply_timeout"
+    retriable = True
+
+
+class RegistryUnavailable(ServiceError):
+    """The model registry does not answer, and nothing that it gave before is kept."""
+
+    code = "registry_unavailable"
     retriable = True
 
 

@@ -1,6 +1,6 @@
 """What a model bundle says of itself: `manifest.json`."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,7 @@ class Window(BaseModel):
 class Manifest(BaseModel):
     """A bundle's identity, and all that the worker must know to use its graph.
 
+    `schema_version`: raised when a worker of today would read the bundle wrongly; it refuses what it does not know.
     `labels`: head name to label names, in the order of the logits. `token_types`: 2 (segment) or 8 (segment plus
     twice the case of the word). `temperatures`: head name to the divisor that calibrates its logits. `files`: name to
     sha256. `training`: where the weights came from, for people.
@@ -37,6 +38,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    schema_version: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$")
     labels: dict[str, list[str]]

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -184,8 +185,10 @@ async def _run(*, is_dry: bool) -> None:
     if is_dry:
         print("dry run: nothing was done")
         check_plan(plan)
-    else:
-        await apply_plan(connection, topics, plan)
+        return
+    await apply_plan(connection, topics, plan)
+    count = Counter(step.action for step in plan)
+    print(f"{count[Action.CREATE]} created, {count[Action.GROW]} grown, {count[Action.KEEP]} as they were")
 
 
 def main() -> int:
