@@ -29,6 +29,10 @@ run: .venv ## Start Kafka, worker and gateway; Ctrl-C stops them
 demo: .venv ## Stream sample texts through the running system
 	@exec $(RUN) -m local.demo
 
+.PHONY: dead-letters
+dead-letters: .venv ## List the dead letters; ARGS="show 0@3" or ARGS="replay --code expired" for more
+	@exec $(RUN) -m deadletters $(or $(ARGS),list)
+
 .PHONY: test
 test: .venv-dev ## Run every test, against a real broker
 	@$(DEV)/python -m pytest

@@ -7,12 +7,14 @@ import pytest
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+import deadletters.settings
 import gateway.settings
 import local.settings
 import training.settings
 import worker.settings
 from schemas import KafkaConnection, Limits, Topics, errors, headers
 from schemas.headers import ReplyHeaderNames
+from telemetry.tracing import TracingSettings
 
 README = Path("README.md").read_text()
 SETTINGS: tuple[type[BaseSettings], ...] = (
@@ -22,6 +24,8 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     ReplyHeaderNames,
     worker.settings.Settings,
     gateway.settings.Settings,
+    TracingSettings,
+    deadletters.settings.Settings,
     local.settings.Settings,
     training.settings.Settings,
     *training.settings.Settings.__subclasses__(),
