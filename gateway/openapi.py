@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's, with the models of bodies that the routes read as bytes."""
 
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -13,11 +14,14 @@ PATH = "/openapi.json"
 
 
 def add_openapi_route(app: FastAPI) -> None:
-    """Add `/openapi.json`; call it after all other routes."""
-    document = _complete(app.openapi())
+    """Add `/openapi.json`, made when somebody first asks for it."""
+
+    @cache
+    def document() -> dict[str, Any]:
+        return _complete(app.openapi())
 
     async def openapi() -> Response:
-        return JSONResponse(document)
+        return JSONResponse(document())
 
     app.add_api_route(PATH, openapi, include_in_schema=False)
 
