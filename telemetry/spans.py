@@ -22,8 +22,10 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
+from schemas import NlpError
+from schemas.headers import TRACEPARENT, TRACESTATE, Headers
+
 Attributes: TypeAlias = Mapping[str, AttributeValue]
-Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 MutableHeaders: TypeAlias = list[tuple[str, bytes | None]]
 
 FLUSH_S = 3.0
@@ -142,8 +144,7 @@ def export_spans(service: str) -> Spans:
 
 def _code_of(fault: BaseException) -> str:
     """Return what to call a fault in a span: our stable code, or the class of what is not ours."""
-    code = getattr(fault, "code", None)
-    return code if isinstance(code, str) else type(fault).__name__
+    return fault.code if isinstance(fault, NlpError) else type(fault).__name__
 
 
 def _messaging(operation: str, topic: str) -> Attributes:
@@ -165,7 +166,7 @@ def _carry(span: Span, headers: MutableHeaders) -> None:
     carrier: dict[str, str] = {}
     _W3C.inject(carrier, set_span_in_context(span))
     if carrier:
-        headers[:] = [each for each in headers if each[0] not in _W3C.fields]
+        headers[:] = [each for each in headers if each[0] not in (TRACEPARENT, TRACESTATE)]
         headers += [(name, value.encode()) for name, value in carrier.items()]
 
 

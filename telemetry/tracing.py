@@ -26,8 +26,8 @@ class TracingSettings(BaseSettings):
 
     enabled: bool = Field(
         default=False,
-        description="True sends OpenTelemetry spans of every request by OTLP over HTTP, to where the `OTEL_*` "
-        "variables say; it needs `requirements-tracing.txt` and costs some 3 % of the worker unless a sampler is set.",
+        description="True sends OpenTelemetry spans of every request to the collector that the `OTEL_*` variables "
+        "name. Needs `requirements-tracing.txt`; each record whose trace is kept costs half a millisecond of CPU.",
     )
 
     @model_validator(mode="after")

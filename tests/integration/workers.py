@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -45,12 +45,18 @@ class WorkerProcess:
     """One `python -m worker`, its log in a file and its health on a port of its own."""
 
     def __init__(
-        self, connection: KafkaConnection, topics: Topics, log: Path, *command: str, **settings: object
+        self,
+        connection: KafkaConnection,
+        topics: Topics,
+        log: Path,
+        *command: str,
+        environment: Mapping[str, str] | None = None,
+        **settings: object,
     ) -> None:
         self._log = log
         self._url = f"http://127.0.0.1:{settings.setdefault('http_port', free_port())}"
         self._command = [sys.executable, "-m", *(command or ("worker",))]
-        self._environment = worker_environment(connection, topics, **settings)
+        self._environment = {**worker_environment(connection, topics, **settings), **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
