@@ -51,6 +51,7 @@ FROM python AS code
 WORKDIR /app
 COPY deploy/healthcheck.py .
 COPY schemas schemas
+COPY telemetry telemetry
 COPY worker worker
 COPY gateway gateway
 COPY training training
@@ -69,6 +70,7 @@ ENV HF_HOME=/var/lib/nlp/huggingface \
     NLP_TRAINING_OUTPUT=/var/lib/nlp/training
 RUN install --directory --owner=nlp --group=nlp /var/lib/nlp
 COPY --from=code /app/schemas schemas
+COPY --from=code /app/telemetry telemetry
 COPY --from=code /app/worker worker
 COPY --from=code /app/training training
 COPY models models
@@ -113,6 +115,7 @@ COPY --from=gateway-packages /opt/venv /opt/venv
 WORKDIR /app
 COPY --from=code /app/healthcheck.py ./
 COPY --from=code /app/schemas schemas
+COPY --from=code /app/telemetry telemetry
 COPY --from=code /app/gateway gateway
 ENV NLP_GATEWAY_HOST=0.0.0.0 \
     NLP_GATEWAY_PORT=8000
@@ -139,6 +142,7 @@ COPY ${BUNDLE}/manifest.json ${BUNDLE}/metrics.json ${BUNDLE}/README.md ${BUNDLE
     bundle/
 COPY --from=code /app/healthcheck.py ./
 COPY --from=code /app/schemas schemas
+COPY --from=code /app/telemetry telemetry
 COPY --from=code /app/worker worker
 ENV NLP_WORKER_BUNDLE=/app/bundle \
     NLP_WORKER_HTTP_HOST=0.0.0.0 \
