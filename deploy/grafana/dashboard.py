@@ -33,6 +33,7 @@ def build() -> dashboard.Dashboard:
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
         .with_variable(builders.DatasourceVariable("datasource").label("Data source").type("prometheus"))
         .with_variable(_worker_variable())
+        .annotation(_alerts())
     )
     for row in ROWS:
         built = built.with_row(builders.Row(row.title))
@@ -56,13 +57,18 @@ def _worker_variable() -> builders.QueryVariable:
     )
 
 
+def _alerts() -> builders.AnnotationQuery:
+    asked = 'ALERTS{alertname=~"Nlp.+", alertstate="firing"}'
+    return builders.AnnotationQuery().name("Alerts").datasource(_SOURCE).enable(True).icon_color("red").expr(asked)
+
+
 def _panel(panel: Panel, row: Row) -> stat.Panel | timeseries.Panel:
     drawn = _number(panel) if panel.is_number else _graph(panel)
     drawn = drawn.title(panel.title).description(panel.description).unit(panel.unit).datasource(_SOURCE)
     width = _COLUMNS // len(row.panels) if panel.is_number else _WIDTHS[len(row.panels)]
     drawn = drawn.span(width).height(_NUMBER_HEIGHT if panel.is_number else _GRAPH_HEIGHT)
     for name, query in zip("ABCDEF", panel.queries, strict=False):
-        drawn = drawn.with_target(_query(query, name))
+        drawn = drawn.with_target(_query(query, name, panel))
     return drawn
 
 
@@ -93,8 +99,9 @@ def _by_threshold() -> builders.FieldColor:
     return builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS)
 
 
-def _query(query: Query, name: str) -> prometheus.Dataquery:
-    return prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(name).range().datasource(_SOURCE)
+def _query(query: Query, name: str, panel: Panel) -> prometheus.Dataquery:
+    asked = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(name).datasource(_SOURCE)
+    return asked.instant() if panel.is_number else asked.range()
 
 
 def _numbered(built: dashboard.Dashboard) -> dashboard.Dashboard:

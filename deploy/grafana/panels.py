@@ -147,7 +147,7 @@ STAGES = (
         (
             Panel("Time of a run", "s", "One pass for all heads of a batch.", _quantiles("nlp_inference_seconds")),
             Panel(
-                "Busy share of the engine", "percentunit", "Of all threads. Near 100 % for long: more workers, or cores.",
+                "Busy share of the engine", "percentunit", "Of all threads. Long near 100 %: add workers, or cores.",
                 _each_worker(f"instance:nlp_engine_busy:ratio_5m{{{WORKER}}}"), limit=0.95,
             ),
             Panel(
@@ -195,7 +195,7 @@ STAGES = (
                 (Query(_rate("nlp_dead_letters_total", "task", "code"), "{{task}} {{code}}"),),
             ),
             Panel(
-                "End to end", "s", "From the record's own timestamp to its confirmed outcome: old records count as slow.",
+                "End to end", "s", "From the record's own timestamp to its confirmed outcome: old ones count as slow.",
                 _quantiles("nlp_end_to_end_seconds", "task"),
             ),
         ),
@@ -244,8 +244,8 @@ GATEWAY = Row(
         Panel(
             "Broker", "short", "Connections lost and requests not taken, in five minutes.",
             (
-                Query("sum by (instance) (increase(nlp_gateway_broker_connection_losses_total[5m]))", "lost {{instance}}"),
-                Query("sum by (instance) (increase(nlp_gateway_send_failures_total[5m]))", "not taken {{instance}}"),
+                Query("increase(nlp_gateway_broker_connection_losses_total[5m])", "lost {{instance}}"),
+                Query("increase(nlp_gateway_send_failures_total[5m])", "not taken {{instance}}"),
             ),
         ),
         Panel(
