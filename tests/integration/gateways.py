@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import uvicorn
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from fastapi import FastAPI
 
 from gateway.app import create_app
 from gateway.connection import connection_type
@@ -38,6 +39,7 @@ class Gateway:
 
     client: httpx.AsyncClient
     port: int
+    server: uvicorn.Server
 
     async def is_ready(self) -> bool:
         """Whether it says that it can answer."""
@@ -59,14 +61,19 @@ class Gateway:
 @asynccontextmanager
 async def gateway_on(connection: KafkaConnection, topics: Topics, **settings: Any) -> AsyncIterator[Gateway]:
     """Serve a gateway on a free port; it may not be ready yet."""
-    told = Settings(**settings)
-    app = create_app(told, connection, topics, Limits(), NAMES)
+    async with serving(create_app(Settings(**settings), connection, topics, Limits(), NAMES), **settings) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, **settings: Any) -> AsyncIterator[Gateway]:
+    """Serve the app on a free port, as `python -m gateway` does."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http=connection_type(told),
+            http=connection_type(Settings(**settings)),
             ws="none",
             log_config=None,
             lifespan="on",
@@ -74,16 +81,16 @@ async def gateway_on(connection: KafkaConnection, topics: Topics, **settings: An
             timeout_graceful_shutdown=2,
         )
     )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
     port = listener.getsockname()[1]
     limits = httpx.Limits(max_connections=None)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
-            await until(lambda: server.started or serving.done())
-            yield Gateway(client, port)
+            await until(lambda: server.started or running.done())
+            yield Gateway(client, port, server)
     finally:
         server.should_exit = True
-        await serving
+        await running
 
 
 @asynccontextmanager
