@@ -12,6 +12,7 @@ from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from schemas.headers import REQUEST_ID, first
 from worker.batching import Batch
 from worker.outputs import Output
 from worker.records import Failed, Incoming, Outcome
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 ABANDONED = "abandoned"
 """The error of a record that another worker does again, because its partition moved."""
+
+_REQUEST_ID_BYTES = 128
+"""As much as the gateway allows; anything longer was written by somebody else."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -124,6 +128,9 @@ class Tracing:
             "messaging.message.body.size": record.size,
             "nlp.task": record.contract.name,
         }
+        asked_as = first(record.headers, REQUEST_ID)
+        if asked_as is not None:
+            attributes["messaging.message.conversation_id"] = asked_as[:_REQUEST_ID_BYTES].decode(errors="replace")
         record.trace = RecordTrace(self._spans, self._spans.process(record.topic, record.headers, attributes))
 
     def tokenised(self, begun: Sequence["Computation"], begin_ns: int) -> None:

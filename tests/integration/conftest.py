@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -59,8 +59,11 @@ def new_worker(connection: KafkaConnection, fresh_topics: Topics, tmp_path: Path
     """Makes workers on the fresh topics, by name and settings, not started yet; all are killed in the end."""
     made: list[WorkerProcess] = []
 
-    def make(name: str, *command: str, **settings: object) -> WorkerProcess:
-        made.append(WorkerProcess(connection, fresh_topics, tmp_path / f"{name}.log", *command, **settings))
+    def make(
+        name: str, *command: str, environment: Mapping[str, str] | None = None, **settings: object
+    ) -> WorkerProcess:
+        log = tmp_path / f"{name}.log"
+        made.append(WorkerProcess(connection, fresh_topics, log, *command, environment=environment, **settings))
         return made[-1]
 
     yield make

@@ -151,7 +151,7 @@ class WorkerProcess:
 
 
 NewWorker: TypeAlias = Callable[..., WorkerProcess]
-"""Takes a name for the log, the command when it is another than `worker`, and settings."""
+"""Takes a name for the log, the command when it is another than `worker`, more of an environment, and settings."""
 
 
 def _samples(text: str, name: str, labels: dict[str, str]) -> list[float]:

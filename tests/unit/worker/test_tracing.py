@@ -27,6 +27,7 @@ REPLY_TO: Headers = [
     ("kafka_replyTopic", b"nlp.replies"),
     ("kafka_replyPartition", b"\x00\x00\x00\x03"),
 ]
+ASKED_AS = ("nlp-request-id", b"call-1")
 TRACED: Headers = [(TRACEPARENT, CALLER.encode())]
 
 Start = Callable[[Traces | None, RuleEncoder], AbstractAsyncContextManager[InProcessWorker]]
@@ -47,7 +48,7 @@ async def test_a_record_has_a_span_and_in_it_one_for_each_stage(start: Start, ru
     traces = Traces()
 
     async with start(traces, rule_encoder) as worker:
-        worker.take(NER, b'{"text": "a fine day", "id": "mine"}', headers=[*TRACED, *REPLY_TO])
+        worker.take(NER, b'{"text": "a fine day", "id": "mine"}', headers=[*TRACED, *REPLY_TO, ASKED_AS])
         await worker.done()
 
     record = traces.named("process nlp.ner.requests")
@@ -63,6 +64,7 @@ async def test_a_record_has_a_span_and_in_it_one_for_each_stage(start: Start, ru
         "messaging.destination.partition.id": "0",
         "messaging.consumer.group.name": "nlp-worker",
         "messaging.kafka.offset": 0,
+        "messaging.message.conversation_id": "call-1",
         "messaging.message.body.size": 36,
         "nlp.task": "ner",
         "nlp.id": "mine",
