@@ -80,13 +80,15 @@ async def plan_topics(connection: KafkaConnection, topics: Topics, *, wait_s: fl
         return make_plan(topics, await found_topics(admin, names, keys))
 
 
-async def apply_plan(connection: KafkaConnection, topics: Topics, plan: Sequence[Step]) -> None:
+async def apply_plan(
+    connection: KafkaConnection, topics: Topics, plan: Sequence[Step], *, wait_s: float = _WAIT_S
+) -> None:
     """Create and grow the topics of the plan; raises `TopicRefused`, `BrokerUnavailable` or `AccessDenied`.
 
     A plan that would take partitions away is refused as a whole, before anything is done.
     """
     check_plan(plan)
-    deadline = time.monotonic() + _WAIT_S
+    deadline = time.monotonic() + wait_s
     async with administer(connection, (), deadline) as admin:
         missing = [step.spec for step in plan if step.action is Action.CREATE]
         await _create(admin, connection, missing, topics.replication_factor, deadline)
@@ -175,9 +177,9 @@ def _new_topic(spec: TopicSpec, replication_factor: int) -> NewTopic:
     return NewTopic(spec.name, spec.partitions, replication_factor, topic_configs=configs)
 
 
-async def _run(*, is_dry: bool) -> None:
+async def _run(*, wait_s: float, is_dry: bool) -> None:
     connection, topics = KafkaConnection(), Topics()
-    plan = await plan_topics(connection, topics)
+    plan = await plan_topics(connection, topics, wait_s=wait_s)
     for line in (line for step in plan for line in step.lines()):
         print(line)
     if any(step.action is Action.GROW for step in plan):
@@ -186,21 +188,24 @@ async def _run(*, is_dry: bool) -> None:
         print("dry run: nothing was done")
         check_plan(plan)
         return
-    await apply_plan(connection, topics, plan)
+    await apply_plan(connection, topics, plan, wait_s=wait_s)
     count = Counter(step.action for step in plan)
     print(f"{count[Action.CREATE]} created, {count[Action.GROW]} grown, {count[Action.KEEP]} as they were")
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Bring the topics to what `KAFKA_*` and `NLP_TOPIC_*` say; returns the exit status, 2 for a wrong setting."""
     parser = argparse.ArgumentParser(prog="python -m schemas.provision", description=main.__doc__)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and do nothing")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--wait", type=float, default=_WAIT_S, metavar="SECONDS", help="time for a broker to answer (default: 30)"
+    )
+    arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     # Its own complaints about each attempt to connect would bury ours, which comes once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        asyncio.run(_run(is_dry=arguments.dry_run))
+        asyncio.run(_run(wait_s=arguments.wait, is_dry=arguments.dry_run))
     except ValidationError as invalid:
         print(f"topics not provisioned: {explain(invalid)}", file=sys.stderr)
         return 2
