@@ -75,6 +75,10 @@ evaluate: .venv-dev ## Score the bundle with the official metrics; DATA=director
 train: .venv-dev ## Fine-tune the encoder on the three tasks; DATA=directory of the sets
 	@$(DEV)/python -m training.train $(if $(DATA),--data $(DATA))
 
+.PHONY: register
+register: .venv-dev ## Register the bundle in MLflow (MLFLOW_TRACKING_URI), the champion when it passed the gate
+	@$(DEV)/python -m training.register
+
 .PHONY: bench
 bench: .venv-dev ## Measure throughput, latency and memory end to end
 	@$(DEV)/python -m benchmarks

@@ -91,6 +91,25 @@ class TrainSettings(Settings):
     )
 
 
+class RegisterSettings(Settings):
+    """`python -m training.register`: a bundle to a model version."""
+
+    registered_name: str = Field(
+        default="nlp",
+        pattern=r"^[^/:@'\"]{1,100}$",
+        description="The model in MLflow's registry that gets a version; workers name it, `models:/nlp@champion`.",
+    )
+    alias: str = Field(
+        default="champion",
+        pattern=r"^[\w-]{1,100}$",
+        description="What the version is called when it passed the gate. Workers that follow it change at their next start.",
+    )
+    gate_report: Path = Field(
+        default=Path("var/training/gate.json"),
+        description="What the gate said of this very bundle; without it the alias stays where it is.",
+    )
+
+
 class EvaluateSettings(Settings):
     """`python -m training.evaluate`: a bundle to `metrics.json`."""
 

@@ -23,7 +23,7 @@ from schemas.topics import OUTPUT_BYTES
 from telemetry.tracing import start_tracing
 from worker.addresses import Addresses
 from worker.agents import Intake
-from worker.bundle import Bundle, load_bundle
+from worker.bundle import Bundle
 from worker.consumer import Consumer, WorkerApp
 from worker.delivery import Delivery, InFlight
 from worker.encoder import Encoder
@@ -33,6 +33,7 @@ from worker.metrics import Metrics
 from worker.outputs import Outputs
 from worker.pipeline import Pipeline
 from worker.progress import Progress
+from worker.registry import Registry
 from worker.settings import Settings
 from worker.tasks import build_tasks
 from worker.tokenizer import Tokenizer
@@ -77,7 +78,9 @@ class Worker:
             port = await stack.enter_async_context(http)
             log.info("metrics and health on http://%s:%s", settings.http_host, port)
             self._start_tracing(stack)
-            bundle = load_bundle(settings.bundle)
+            bundle = await self._find_bundle()
+            if bundle is None:
+                return
             pipeline = self._build_pipeline(bundle)
             if not await self._wait_for_topics():
                 return
@@ -113,6 +116,18 @@ class Worker:
             self._settings.max_batch_tokens,
             self._tracing,
         )
+
+    async def _find_bundle(self) -> Bundle | None:
+        """Return the bundle; None when told to stop before a registry gave it."""
+        settings = self._settings
+        registry = Registry(settings.mlflow_tracking_uri, settings.bundle_cache.expanduser(), settings.bundle_wait_s)
+        finding = asyncio.ensure_future(registry.find_bundle(settings.bundle))
+        stopping = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((finding, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for waiting in (finding, stopping):
+            waiting.cancel()
+        await asyncio.wait((finding, stopping))  # what was fetching has ended its process
+        return None if finding.cancelled() else finding.result()
 
     async def _wait_for_topics(self) -> bool:
         """Return whether all topics are there; False when told to stop meanwhile.

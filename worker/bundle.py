@@ -38,18 +38,31 @@ class Bundle:
         return f"{self.manifest.name}:{self.manifest.version}@sha256:{digest[:16]}"
 
 
-def load_bundle(directory: Path) -> Bundle:
-    """Return the bundle of a directory; raises `BundleError` where it is missing, damaged or does not fit."""
+def load_bundle(directory: Path, digest: str | None = None) -> Bundle:
+    """Return the bundle of a directory; raises `BundleError` where it is missing, damaged or does not fit.
+
+    `digest`: the sha256 that its manifest must have, where somebody else has told it.
+    """
+    path = directory / MANIFEST_FILE
     try:
-        manifest = Manifest.model_validate_json((directory / MANIFEST_FILE).read_bytes())
+        described = path.read_bytes()
     except OSError as missing:
         raise BundleError(f"{directory}: no readable {MANIFEST_FILE} ({missing.strerror})") from missing
-    except ValidationError as invalid:
-        raise BundleError(f"{directory}/{MANIFEST_FILE}: {invalid}") from invalid
+    if digest is not None and (found := hashlib.sha256(described).hexdigest()) != digest:
+        raise BundleError(f"{path}: its sha256 is {found}, the registry says {digest}")
+    manifest = _read_manifest(path, described)
     _check_heads(manifest)
     for name in (QUANTIZED_MODEL_FILE, TOKENIZER_FILE):
         _check_digest(directory / name, manifest.files.get(name))
     return Bundle(directory, manifest)
+
+
+def _read_manifest(path: Path, described: bytes) -> Manifest:
+    try:
+        return Manifest.model_validate_json(described)
+    except ValidationError as invalid:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in invalid.errors())
+        raise BundleError(f"{path} is none that this worker reads: {wrong}") from invalid
 
 
 def _check_heads(manifest: Manifest) -> None:

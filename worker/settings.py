@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas import KafkaConnection, Limits, Topics
@@ -11,6 +12,7 @@ from schemas.acls import WORKER_GROUP
 from schemas.headers import ReplyHeaderNames
 from telemetry.logs import LogFormat
 from telemetry.tracing import TracingSettings
+from worker.registry import is_registered
 
 
 def usable_cores() -> int:
@@ -28,7 +30,29 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NLP_WORKER_", frozen=True)
 
-    bundle: Path = Field(default=Path("models/minilm"), description="Directory of the model bundle.")
+    bundle: str = Field(
+        default="models/minilm",
+        min_length=1,
+        description="Directory of the model bundle; or its name in MLflow's registry, `models:/<name>@<alias>` or "
+        "`models:/<name>/<version>`, which is resolved at each start.",
+    )
+    bundle_cache: Path = Field(
+        default=Path("~/.cache/nlp-worker"),
+        description="Where versions of the registry are kept, 24 MB each; with it a worker starts again while the "
+        "registry is away. Any of it may be removed.",
+    )
+    bundle_wait_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=600,
+        description="How long to wait for the registry and the files of a version. Too short and a slow line never "
+        "brings them; a registry that hangs delays every start for as long.",
+    )
+    mlflow_tracking_uri: str = Field(
+        default="",
+        validation_alias="MLFLOW_TRACKING_URI",
+        description="The MLflow server whose registry has the bundle; needed by a `models:/` name only.",
+    )
     group: str = Field(
         default=WORKER_GROUP,
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
@@ -109,3 +133,9 @@ class Settings(BaseSettings):
     limits: Limits = Field(default_factory=Limits)
     reply_headers: ReplyHeaderNames = Field(default_factory=ReplyHeaderNames)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
+
+    @model_validator(mode="after")
+    def _registry_is_named(self) -> Self:
+        if is_registered(self.bundle) and not self.mlflow_tracking_uri:
+            raise ValueError(f"{self.bundle} is in a registry: MLFLOW_TRACKING_URI must say where that is")
+        return self

@@ -15,7 +15,7 @@ from worker.settings import Settings
 
 def poison(word: str | None) -> None:
     """Make the encoder fail, and say on standard error how many windows went down together."""
-    vocabulary = tokenizers.Tokenizer.from_file(str(Settings().bundle / "tokenizer.json"))
+    vocabulary = tokenizers.Tokenizer.from_file(f"{Settings().bundle}/tokenizer.json")
     marker = None if word is None else vocabulary.token_to_id(word)
     sound = Encoder.run
     runs = 0
