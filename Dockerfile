@@ -99,7 +99,7 @@ ENV MLFLOW_BACKEND_STORE_URI=sqlite:////var/lib/mlflow/mlflow.db \
 USER 10001:10001
 EXPOSE 5000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=5 \
     CMD ["python", "-IS", "/app/healthcheck.py", "5000", "/health"]
 CMD ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1"]
 ARG VERSION=0 REVISION=unknown CREATED=unknown
@@ -122,7 +122,7 @@ ENV NLP_GATEWAY_HOST=0.0.0.0 \
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=5 \
     CMD ["python", "-IS", "/app/healthcheck.py", "8000", "/health/ready"]
 CMD ["python", "-m", "gateway"]
 ARG VERSION=0 REVISION=unknown CREATED=unknown
@@ -150,7 +150,7 @@ ENV NLP_WORKER_BUNDLE=/app/bundle \
 USER 10001:10001
 EXPOSE 6066
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=5 \
     CMD ["python", "-IS", "/app/healthcheck.py", "6066", "/health/ready"]
 CMD ["python", "-m", "worker"]
 ARG VERSION=0 REVISION=unknown CREATED=unknown
