@@ -73,10 +73,11 @@ class Letter:
 
 def read_letter(record: "ConsumerRecord[bytes | None, bytes | None]") -> Letter:
     """Return the dead letter that a record of the dead-letter topic is, whoever wrote it."""
+    event_ms = _number(headers.first(record.headers, headers.EVENT_TIME), digits=15)
     return Letter(
         record.partition,
         record.offset,
-        record.timestamp,
+        record.timestamp if event_ms is None else event_ms,
         _source(record.headers),
         _text(headers.first(record.headers, headers.ERROR_CODE)) or "unknown",
         _text(headers.first(record.headers, headers.ERROR_DETAIL)),

@@ -19,6 +19,8 @@ ID = "nlp-id"
 MODEL = "nlp-model"
 SOURCE = "nlp-source"
 DEADLINE = "nlp-deadline"
+EVENT_TIME = "nlp-event-time"
+"""Decimal, epoch milliseconds: an event time that an output could not have, because topics refuse it."""
 ERROR_CODE = "nlp-error-code"
 ERROR_DETAIL = "nlp-error-detail"
 REQUEST_ID = "nlp-request-id"
@@ -43,6 +45,7 @@ OWN = frozenset(
         ID,
         MODEL,
         SOURCE,
+        EVENT_TIME,
         ERROR_CODE,
         ERROR_DETAIL,
         CONNECT_TOPIC,

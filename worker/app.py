@@ -13,11 +13,12 @@ from typing import cast
 
 import faust
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
 from schemas import KafkaConnection
+from schemas.access import check_access
 from schemas.acls import worker_acls
-from schemas.errors import BrokerUnavailable
+from schemas.errors import AccessDenied, BrokerUnavailable
 from schemas.provision import missing_topics
 from schemas.topics import OUTPUT_BYTES
 from telemetry.tracing import start_tracing
@@ -53,6 +54,8 @@ STOP_MARGIN_S = 10.0
 
 PRODUCER_STOP_S = 5.0
 
+_DENIALS = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
+
 
 class Worker:
     """One worker process: everything it is made of, from start to stop."""
@@ -86,7 +89,15 @@ class Worker:
                 return
             await self._work(stack, bundle, pipeline)
         if self._fault is not None:
+            await self._check_rights(self._fault)
             raise self._fault
+
+    async def _check_rights(self, fault: BaseException) -> None:
+        """Raise `AccessDenied`, naming what is missing, for a fault that comes of a right that was taken away."""
+        if isinstance(fault, _DENIALS) or isinstance(fault.__cause__, _DENIALS):
+            settings = self._settings
+            await check_access(settings.kafka, worker_acls(settings.topics, settings.group))
+            raise AccessDenied(f"{settings.kafka.principal}: {fault}, though the right is there again") from fault
 
     def _problems(self) -> list[str]:
         return self._health.problems

@@ -8,7 +8,13 @@ from functools import partial
 from time import monotonic, time
 from typing import Protocol
 
-from aiokafka.errors import InvalidTopicError, KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from schemas.errors import InvalidHeader, RecordError, ResultTooLarge, ServiceError
 from worker.addresses import Addresses
@@ -17,7 +23,8 @@ from worker.ordering import KeyOrder
 from worker.outputs import DEAD_LETTER, ERROR_REPLY, REPLY, STAGE_SEND, Output, Outputs
 from worker.records import Failed, Incoming, Outcome
 
-_NO_SUCH_TOPIC = (UnknownTopicOrPartitionError, InvalidTopicError)
+_NO_REPLY_TOPIC = (UnknownTopicOrPartitionError, InvalidTopicError, TopicAuthorizationFailedError)
+"""Any caller may name any topic for its reply: one that does not take it is the caller's fault."""
 
 
 class DeliveryError(ServiceError):
@@ -196,7 +203,9 @@ class Delivery:
         """Replace what cannot be sent by a dead letter; a dead letter that cannot be sent stops the worker."""
         error = _record_error(output, fault)
         if output.kind == DEAD_LETTER or error is None:
-            self._fail(DeliveryError(f"{output.topic}: {fault!r}"))
+            failed_delivery = DeliveryError(f"{output.topic}: {fault!r}")
+            failed_delivery.__cause__ = fault
+            self._fail(failed_delivery)
         elif output.kind == ERROR_REPLY:
             # Its dead letter tells what was wrong; that nobody could be told is no reason to write another.
             self._told(telling)
@@ -229,6 +238,6 @@ def _record_error(output: Output, fault: BaseException) -> RecordError | None:
         return fault
     if isinstance(fault, MessageSizeTooLargeError):
         return ResultTooLarge(f"the {output.kind} has {len(output.value or b'')} bytes, more than {output.topic} takes")
-    if output.kind in (REPLY, ERROR_REPLY) and isinstance(fault, _NO_SUCH_TOPIC):
+    if output.kind in (REPLY, ERROR_REPLY) and isinstance(fault, _NO_REPLY_TOPIC):
         return InvalidHeader(f"reply topic {output.topic}: it does not take the reply")
     return None

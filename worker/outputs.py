@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from time import time
 
 from schemas import RecordError, Topics, headers
 from schemas.errors import InvalidHeader
@@ -14,6 +15,9 @@ ERROR_REPLY = "error_reply"
 DEAD_LETTER = "dead_letter"
 
 STAGE_SEND = "KAFKA_PRODUCE"
+
+MAX_AHEAD_MS = 3_600_000
+"""How far ahead of the clock an event time may be: Kafka's own default of `message.timestamp.after.max.ms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,19 @@ class Outputs:
             value = _original(record) if kind == DEAD_LETTER else b""
         else:
             value = outcome.value
-        timestamp_ms = record.timestamp_ms if record.timestamp_ms >= 0 else None
+        timestamp_ms = _event_time(record)
+        if timestamp_ms is None and record.timestamp_ms >= 0:
+            own.append((headers.EVENT_TIME, str(record.timestamp_ms).encode()))
         return Output(kind, topic, partition, record.key, value, _passed_on(record.headers) + own, timestamp_ms)
+
+
+def _event_time(record: Incoming) -> int | None:
+    """Return the event time for the outputs; None, the time of writing, where there is none or topics refuse it.
+
+    A refusal takes the whole batch along and leaves a gap in an idempotent producer's sequence, so none is risked.
+    """
+    is_taken = 0 <= record.timestamp_ms <= 1_000 * time() + MAX_AHEAD_MS
+    return record.timestamp_ms if is_taken else None
 
 
 def _original(record: Incoming) -> bytes | None:

@@ -2,12 +2,17 @@
 
 import asyncio
 import re
+import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from schemas import codec, headers
+from schemas import KafkaConnection, Topics, codec, headers
+from schemas.provision import create_topics
 from schemas.sentiment import SentimentRequest
 from tests.integration.caller import Caller, Sending, header, ids_of
 from tests.integration.fuzz import fuzzed
@@ -133,3 +138,40 @@ async def _done(caller: Caller, load: Load, count: int) -> None:
         return len(load.sent) >= before + count
 
     await eventually(has_moved, f"{count} more records are committed", within_s=90)
+
+
+async def test_an_event_time_that_outputs_refuse_stops_nothing(connection: KafkaConnection, tmp_path: Path) -> None:
+    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}.")
+    any_time = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+    await _create(connection, NewTopic(topics.sentiment_requests, 1, 1, topic_configs=any_time))
+    await create_topics(connection, topics)
+    tomorrow_ms = round(1_000 * (time.time() + 86_400))
+    worker = WorkerProcess(connection, topics, tmp_path / "worker.log")
+    try:
+        async with Caller(connection, topics) as caller:
+            values = (b'{"id": "good", "text": "Fine."}', b"no JSON")
+            await caller.send([Sending(topics.sentiment_requests, v, b"k", (), tomorrow_ms) for v in values])
+            worker.start()
+            await caller.settled()
+            outputs = {each.topic: each for each in await caller.outputs()}
+    finally:
+        worker.kill()
+
+    assert set(outputs) == {topics.sentiment_results, topics.dead_letters}
+    for output in outputs.values():
+        assert header(output, headers.EVENT_TIME) == str(tomorrow_ms)
+        assert output.timestamp < tomorrow_ms - 3_600_000
+
+
+async def _create(connection: KafkaConnection, topic: NewTopic) -> None:
+    admin = AIOKafkaAdminClient(**connection.client_options())
+    await admin.start()
+    try:
+        await admin.create_topics([topic])
+
+        async def is_listed() -> bool:
+            return topic.name in await admin.list_topics()
+
+        await eventually(is_listed, f"{topic.name} is listed")
+    finally:
+        await admin.close()

@@ -4,7 +4,8 @@ import pytest
 
 from tests.integration.caller import Caller, ids_of
 from tests.integration.load import Load, first_seen, requests, sent_ids
-from tests.integration.workers import NewWorker
+from tests.integration.polling import eventually
+from tests.integration.workers import NewWorker, WorkerProcess
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
@@ -54,3 +55,37 @@ async def test_a_worker_told_to_stop_finishes_commits_and_leaves(caller: Caller,
     outputs = await caller.outputs()
     assert sorted(ids_of(outputs), key=str) == sorted(sent_ids(sent))
     assert "stopped with 0 records unfinished" in leaving.log
+
+
+async def test_a_worker_with_an_instance_id_restarts_without_a_rebalance(caller: Caller, new_worker: NewWorker) -> None:
+    # With a session this long, only the same id can get the partitions back within the test.
+    first, second = (
+        new_worker(name, instance=name, session_timeout_s=LONG_SESSION_S, group=f"{caller.topics.prefix}workers")
+        for name in ("first", "second")
+    )
+    first.start()
+    second.start()
+    await first.ready()
+    await second.ready()
+    # The second to come makes the first give up what it had, maybe after it was ready.
+    await eventually(lambda: _shared(first, second), "both have their share of the partitions")
+    shares = [await worker.metric("nlp_partitions_assigned") for worker in (first, second)]
+    before = await second.metric("nlp_rebalances_total")
+
+    first.terminate()
+    status = await first.ended()
+    first.start()
+    await first.ready(within_s=LONG_SESSION_S / 2)
+    sent = requests(caller.topics, 0, 64)
+    await caller.send(sent)
+    await caller.settled()
+
+    assert status == 0
+    assert [await worker.metric("nlp_partitions_assigned") for worker in (first, second)] == shares
+    assert await second.metric("nlp_rebalances_total") == before, "the other worker gave its partitions up"
+    assert sorted(ids_of(await caller.outputs()), key=str) == sorted(sent_ids(sent))
+
+
+async def _shared(*workers: WorkerProcess) -> bool:
+    shares = [await worker.metric("nlp_partitions_assigned") for worker in workers]
+    return all(shares) and sum(shares) == 24

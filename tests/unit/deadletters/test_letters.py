@@ -56,6 +56,13 @@ def test_an_unattended_replay_has_no_reply_address_and_no_deadline() -> None:
     assert letter.headers_to_replay(NAMES) == [("tenant", b"7"), (headers.REPLAYS, b"1")]
 
 
+def test_an_event_time_that_the_dead_letter_could_not_have_is_known() -> None:
+    letter = letter_of((headers.EVENT_TIME, b"4000000000000"))
+
+    assert letter.time_ms == 4_000_000_000_000
+    assert letter.headers_to_replay(None) == [(headers.REPLAYS, b"1")]
+
+
 def test_replays_are_counted_once() -> None:
     letter = written_by_the_worker((headers.REPLAYS, b"2"), ("tenant", b"7"))
 
