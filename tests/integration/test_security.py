@@ -14,6 +14,7 @@ from local.ports import free_port
 from schemas import Topics
 from tests.integration.caller import Caller, Sending
 from tests.integration.commands import Ended, run_command
+from tests.integration.gateways import ready_gateway, until
 from tests.integration.polling import eventually
 from tests.integration.secure import NOBODY, SecureBroker, secure_broker
 from tests.integration.workers import WorkerProcess
@@ -129,8 +130,7 @@ async def test_a_right_that_is_taken_away_ends_the_worker_with_one_line(
 ) -> None:
     assert (await provision(documented)).status == 0
     worker = WorkerProcess(documented.connection("nlp-worker"), TOPICS, tmp_path / "worker.log", group="nlp-worker")
-    (writing,) = [line for line in DOCUMENTED if "User:nlp-worker" in line and "--operation Write" in line]
-    only_enriched = re.sub(r" --topic (?!nlp\.enriched\b)\S+", "", writing)
+    only_enriched = right("nlp-worker", "Write", TOPICS.enriched)
     try:
         worker.start()
         await worker.ready()
@@ -150,6 +150,30 @@ async def test_a_right_that_is_taken_away_ends_the_worker_with_one_line(
         assert complaints(log)[-1].endswith("access_denied: user nlp-worker may not Write on topic nlp.enriched")
         assert "Traceback" not in log
     assert len(complaints(starting[1])) == 1
+
+
+async def test_a_right_that_is_taken_away_makes_the_gateway_unready_until_it_is_back(documented: SecureBroker) -> None:
+    assert (await provision(documented)).status == 0
+    only_replies = right("nlp-gateway", "Read", TOPICS.replies)
+
+    async with ready_gateway(documented.connection("nlp-gateway"), TOPICS) as gateway:
+
+        async def says_why() -> bool:
+            health = await gateway.client.get("/health/ready")
+            return "user nlp-gateway may not Read on topic nlp.replies" in health.text
+
+        try:
+            await asyncio.to_thread(documented.change_acls, [only_replies.replace("--add", "--remove --force")])
+            await eventually(says_why, "the gateway says what is missing")
+        finally:
+            await asyncio.to_thread(documented.change_acls, [only_replies])
+        await until(gateway.is_ready)
+
+
+def right(principal: str, operation: str, topic: str) -> str:
+    """Return the documented command, for one topic alone."""
+    (command,) = [each for each in DOCUMENTED if f"User:{principal} --operation {operation} " in each]
+    return re.sub(rf" --topic (?!{re.escape(topic)}\b)\S+", "", command)
 
 
 def test_the_commands_of_the_documentation_are_whole() -> None:
