@@ -69,7 +69,7 @@ def create_app(
     add_predict_routes(app, exchange, limits, metrics, access, settings.timeout_s)
     add_operation_routes(app, link, metrics, access, settings, carrier.is_alive)
     add_pages(app)
-    add_openapi_route(app)
+    add_openapi_route(app, limits)
     return app
 
 

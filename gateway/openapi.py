@@ -8,17 +8,17 @@ from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 
 from gateway.errors import MEDIA_TYPE, Problem, problem_of
-from schemas import CONTRACTS, NlpError
+from schemas import CONTRACTS, Limits, NlpError
 
 PATH = "/openapi.json"
 
 
-def add_openapi_route(app: FastAPI) -> None:
+def add_openapi_route(app: FastAPI, limits: Limits) -> None:
     """Add `/openapi.json`, made when somebody first asks for it."""
 
     @cache
     def document() -> dict[str, Any]:
-        return _complete(app.openapi())
+        return _complete(app.openapi(), limits)
 
     async def openapi() -> Response:
         return JSONResponse(document())
@@ -38,9 +38,22 @@ def schema_path(name: str) -> str:
     return f"#/components/schemas/{name}"
 
 
-def _complete(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with the schemas of every request and of the problem."""
+def _complete(document: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Return the document with the schemas of every request, its limits in them, and of the problem."""
     models = [*((contract.request_type, "validation") for contract in CONTRACTS), (Problem, "validation")]
     _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     document["components"]["schemas"] |= definitions["$defs"]
+    for contract in CONTRACTS:
+        _limit(document["components"]["schemas"][contract.request_type.__name__]["properties"], limits)
     return document
+
+
+def _limit(fields: dict[str, Any], limits: Limits) -> None:
+    """Say in the fields of a request how much this gateway takes."""
+    for name in fields.keys() & {"text", "context"}:
+        fields[name]["maxLength"] = limits.max_text_chars
+    if "question" in fields:
+        fields["question"]["maxLength"] = limits.max_question_chars
+    if "questions" in fields:
+        fields["questions"]["maxItems"] = limits.max_questions
+        fields["questions"]["items"]["maxLength"] = limits.max_question_chars

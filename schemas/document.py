@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from schemas.base import Record
-from schemas.fields import EndChar, RecordId, Score, StartChar, Text
+from schemas.fields import EndChar, Question, RecordId, Score, StartChar, Text
 from schemas.ner import Entity
 from schemas.sentiment import Sentiment
 
@@ -17,7 +17,13 @@ class DocumentRequest(Record):
     """Ask for several things of one text; each question is answered from the text."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"id": "doc-1", "text": _TEXT, "questions": ["Where is the new office?"]}]}
+        json_schema_extra={
+            "examples": [{"id": "doc-1", "text": _TEXT, "questions": ["Where is the new office?"]}],
+            "anyOf": [
+                {"properties": {"tasks": {"minItems": 1}}},
+                {"properties": {"questions": {"minItems": 1}}, "required": ["questions"]},
+            ],
+        }
     )
 
     id: RecordId | None = None
@@ -26,7 +32,7 @@ class DocumentRequest(Record):
         default=["sentiment", "ner"],
         description="What is wanted of the text; both when left out. May be empty when there are questions.",
     )
-    questions: list[str] = Field(default=[], description="Questions to answer from the text.")
+    questions: list[Question] = Field(default=[], description="Questions to answer from the text.")
 
 
 class Answer(Record):

@@ -13,7 +13,16 @@ RecordId = Annotated[
         "`topic/partition/offset` of the request where none was given.",
     ),
 ]
-Text = Annotated[str, Field(description="The text as received; all positions count its Unicode code points.")]
+NOT_BLANK = {"minLength": 1, "pattern": r"[^\s\x00-\x1f\x7f-\x9f]"}
+"""More than white space and controls. For JSON Schemas alone: our own check comes after the types', and has a code of its own."""
+Text = Annotated[
+    str,
+    Field(
+        json_schema_extra=dict(NOT_BLANK),
+        description="The text as received; all positions count its Unicode code points.",
+    ),
+]
+Question = Annotated[str, Field(json_schema_extra=dict(NOT_BLANK), description="A question to answer from the text.")]
 Score = Annotated[
     float,
     Field(ge=0.0, le=1.0, description="The probability that this is right, 0 to 1, to 4 decimals."),

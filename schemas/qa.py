@@ -3,7 +3,7 @@
 from pydantic import ConfigDict, Field
 
 from schemas.base import Record
-from schemas.fields import EndChar, RecordId, Score, StartChar
+from schemas.fields import EndChar, Question, RecordId, Score, StartChar, Text
 
 _CONTEXT = "MLflow is an open source platform for the machine learning lifecycle."
 
@@ -14,8 +14,8 @@ class QaRequest(Record):
     model_config = ConfigDict(json_schema_extra={"examples": [{"context": _CONTEXT, "question": "What is MLflow?"}]})
 
     id: RecordId | None = None
-    context: str = Field(description="The text that holds the answer; positions count its Unicode code points.")
-    question: str = Field(description="The question.")
+    context: Text = Field(description="The text that holds the answer; positions count its Unicode code points.")
+    question: Question = Field(description="The question.")
 
 
 class QaResult(Record):

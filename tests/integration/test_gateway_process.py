@@ -1,48 +1,16 @@
 """`python -m gateway` as a process: it starts without a broker, and ends when asked to."""
 
 import asyncio
-import os
 import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
 
 from local.ports import free_port
 from schemas import KafkaConnection, Topics
+from tests.integration.gateway_processes import WITHIN_S, gateway_process, wait_for
 from tests.integration.gateways import answering, until
-
-WITHIN_S = 60.0
-
-
-@contextmanager
-def gateway_process(port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway"], env={**os.environ, "NLP_GATEWAY_PORT": str(port), **environment}
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_for(url: str, status: int) -> httpx.Response:
-    deadline = time.monotonic() + WITHIN_S
-    while True:
-        try:
-            response = httpx.get(url)
-        except httpx.TransportError:
-            response = None
-        if response is not None and response.status_code == status:
-            return response
-        assert time.monotonic() < deadline, f"{url} did not say {status}"
-        time.sleep(0.05)
 
 
 def test_it_becomes_ready_and_ends_in_order_on_sigterm(connection: KafkaConnection, fresh_topics: Topics) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import gateway
 from gateway.errors import Problem
-from schemas import CONTRACTS
+from schemas import CONTRACTS, Limits
 from tests.gateway_fixtures import FakeLink, app_with, client_of, samples_of
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +123,20 @@ async def test_every_problem_is_documented_with_a_true_example() -> None:
         for status, answer in problems.items():
             example = Problem.model_validate(answer["content"]["application/problem+json"]["example"])
             assert str(example.status) == status
+
+
+async def test_the_document_names_the_limits_of_this_gateway() -> None:
+    limits = Limits(max_text_chars=7, max_question_chars=5, max_questions=3)
+    async with client_of(app_with(FakeLink(), limits)) as client:
+        schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    qa, document = (schemas[name]["properties"] for name in ("QaRequest", "DocumentRequest"))
+
+    assert {name: schemas[name]["properties"]["text"]["maxLength"] for name in ("SentimentRequest", "NerRequest")} == {
+        "SentimentRequest": 7,
+        "NerRequest": 7,
+    }
+    assert (qa["context"]["maxLength"], qa["question"]["maxLength"], document["text"]["maxLength"]) == (7, 5, 7)
+    assert (document["questions"]["maxItems"], document["questions"]["items"]["maxLength"]) == (3, 5)
 
 
 async def test_every_reference_in_the_document_leads_somewhere() -> None:
