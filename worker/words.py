@@ -7,6 +7,7 @@ keeps its last period, and clitics ("'s", "n't") are words of their own, as in t
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -62,5 +63,16 @@ _ASCII_WORD = _pattern(r"\w")
 
 def find_words(text: str) -> list[Span]:
     """Return the words and marks of a text in reading order, never overlapping, never holding white space."""
+    return list(read_words(text, 0))
+
+
+def read_words(text: str, char: int, read_to: int = 0) -> Iterator[Span]:
+    """Yield the words that `find_words` returns, from the white space before `char` on or from a word's end `read_to`.
+
+    No word holds white space and none depends on what stands before it, so a reader may begin at either.
+    """
+    while char > read_to and not text[char - 1].isspace():
+        char -= 1
     pattern = _ASCII_WORD if text.isascii() else _WORD
-    return [Span(*match.span()) for match in pattern.finditer(text)]
+    for match in pattern.finditer(text, char):
+        yield Span(*match.span())

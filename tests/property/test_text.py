@@ -85,6 +85,45 @@ def test_entities_are_whole_words_at_their_exact_positions(
     assert all(a.end_char <= b.start_char for a, b in pairwise(entities))
 
 
+@given(TEXTS, st.integers(0, 2**31), st.sampled_from([0.0, 1.5, 3.0]))
+@settings(deadline=None)
+def test_entities_are_those_of_a_reader_of_every_word(
+    tokenizer: Tokenizer, manifest: Manifest, text: str, seed: int, doubt: float
+) -> None:
+    reading = _read(tokenizer, Passage(text))
+    if reading is None:
+        return
+    encoded = _encoded(reading, seed)
+    for window in encoded.logits:
+        window.ner[:, 0] += doubt
+
+    found = find_entities(encoded, manifest)
+
+    assert [(each.type, each.start_char, each.end_char) for each in found] == _read_every_word(encoded, manifest)
+
+
+def _read_every_word(encoded: Encoded, manifest: Manifest) -> list[tuple[str, int, int]]:
+    """Return type and place of each entity the plain way: word by word, each with the label of its first token."""
+    logits, _ = merge_windows(encoded.reading, [window.ner for window in encoded.logits])
+    labels = [manifest.labels["ner"][best] for best in logits.argmax(axis=-1)]
+    starts, text = encoded.reading.starts.tolist(), encoded.reading.passage.text
+    entities: list[tuple[str, int, int]] = []
+    going_on = ""
+    for start, end in find_words(text):
+        label = next((label for at, label in zip(starts, labels, strict=True) if start <= at < end), "O")
+        begins, _, kind = label.partition("-")
+        if begins == "B" or kind != going_on:
+            going_on = ""
+        if not kind or not any(map(str.isalnum, text[start:end])):
+            continue
+        if going_on:
+            entities[-1] = (kind, entities[-1][1], end)
+        else:
+            entities.append((kind, start, end))
+        going_on = kind
+    return entities
+
+
 @given(TEXTS, st.integers(0, 2**31))
 @settings(deadline=None)
 def test_answer_is_cut_from_the_context(narrow_tokenizer: Tokenizer, manifest: Manifest, text: str, seed: int) -> None:
@@ -120,6 +159,7 @@ def test_token_spans_lie_inside_the_text(tokenizer: Tokenizer, text: str) -> Non
         return
 
     assert (reading.starts >= 0).all()
+    assert (np.diff(reading.starts) >= 0).all()
     assert (reading.starts <= reading.ends).all()
     assert (reading.ends <= len(text)).all()
 

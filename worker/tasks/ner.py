@@ -1,14 +1,28 @@
 """Named entities: whole words with exact positions in the original text."""
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
+
+import numpy as np
 
 from schemas import NER, Entity, Manifest, NerRequest, NerResult
 from schemas.ner import EntityType
 from worker.arrays import softmax
 from worker.tasks.base import Encoded, Task, merge_windows
 from worker.tokenizer import Passage
-from worker.words import Span, find_words
+from worker.words import Span, read_words
+
+
+class _Guess(NamedTuple):
+    """The most probable label of a token."""
+
+    label: str
+    probability: float
+
+
+_NO_NAME = _Guess("O", 1.0)
 
 
 class NerTask(Task[NerRequest, NerResult]):
@@ -48,44 +62,47 @@ def find_entities(encoded: Encoded, manifest: Manifest) -> list[Entity]:
     """Return the entities of a text; an entity is as sure as the least probable label of its words."""
     reading = encoded.reading
     logits, _ = merge_windows(reading, [window.ner for window in encoded.logits])  # (tokens, labels)
-    if not logits.argmax(axis=-1).any():
+    named = np.flatnonzero(logits.argmax(axis=-1))
+    if not len(named):
         return []
-    text = reading.passage.text
-    words = find_words(text)
-    firsts = _first_tokens(words, reading.starts.tolist())
-    probabilities = softmax(logits / manifest.temperatures["ner"])
+    probabilities = softmax(logits[named] / manifest.temperatures["ner"])
     names = manifest.labels["ner"]
     labels = [names[best] for best in probabilities.argmax(axis=-1).tolist()]
-    return _join(text, words, firsts, labels, probabilities.max(axis=-1).tolist())
+    guesses = zip(named.tolist(), map(_Guess, labels, probabilities.max(axis=-1).tolist()), strict=True)
+    return _join(reading.passage.text, reading.starts.tolist(), dict(guesses))
 
 
-def _first_tokens(words: list[Span], starts: list[int]) -> list[int | None]:
-    """Return the first token of each word, None for a word without one (white space to the tokenizer, or joined on).
+def _words_near(text: str, starts: list[int], guesses: dict[int, _Guess]) -> Iterator[tuple[Span, _Guess]]:
+    """Yield the words of names, and at least the one after each: most words of most texts are never looked at.
 
     The first piece carries the label of its word, in training as here (Devlin et al. 2019, section 5.3).
     """
-    firsts: list[int | None] = []
-    token = 0
-    for word in words:
-        while token < len(starts) and starts[token] < word.start_char:
-            token += 1
-        inside = token < len(starts) and starts[token] < word.end_char
-        firsts.append(token if inside else None)
-    return firsts
+    read_to = 0
+    for token in guesses:
+        start = starts[token]
+        if start < read_to:
+            continue
+        for word in read_words(text, start, read_to):
+            read_to = word.end_char
+            first = bisect_left(starts, word.start_char)
+            # A word may have no token of its own: white space to the tokenizer, or joined on to the one before.
+            inside = first < len(starts) and starts[first] < read_to
+            guess = guesses.get(first, _NO_NAME) if inside else _NO_NAME
+            yield word, guess
+            if guess.label == "O" and read_to > start:
+                break
 
 
-def _join(
-    text: str, words: list[Span], firsts: list[int | None], labels: list[str], scores: list[float]
-) -> list[Entity]:
+def _join(text: str, starts: list[int], guesses: dict[int, _Guess]) -> list[Entity]:
     """Join words into entities; an `I-` that continues nothing of its type begins an entity (BIO repair)."""
     entities: list[Entity] = []
     current: _OpenEntity | None = None
-    for word, token in zip(words, firsts, strict=True):
-        begins, _, kind = ("O", "", "") if token is None else labels[token].partition("-")
+    for word, guess in _words_near(text, starts, guesses):
+        begins, _, kind = guess.label.partition("-")
         if current is not None and (begins != "I" or kind != current.type):
             entities.append(current.close(text))
             current = None
-        if token is None or not kind:
+        if not kind:
             continue
         if not any(map(str.isalnum, text[word.start_char : word.end_char])):
             # A mark or an emoji may stand within a name, but never begins or ends one.
@@ -93,7 +110,7 @@ def _join(
         if current is None:
             current = _OpenEntity(kind, *word)
         current.end_char = word.end_char
-        current.scores.append(scores[token])
+        current.scores.append(guess.probability)
     if current is not None:
         entities.append(current.close(text))
     return entities
