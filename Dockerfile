@@ -14,6 +14,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PIP_ROOT_USER_ACTION=ignore
 RUN groupadd --gid 10001 nlp \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin nlp
+# What training makes and what comes from a registry: a new volume there belongs to the user.
+RUN install --directory --owner=nlp --group=nlp /var/lib/nlp /var/lib/nlp/bundles
 # Without pip of its own: nothing can be installed into an image that runs.
 RUN python -m venv --without-pip /opt/venv
 
@@ -22,22 +24,24 @@ RUN python -m venv --without-pip /opt/venv
 # imported; compiling all that is installed would make the images a fifth larger.
 
 FROM python AS worker-packages
-COPY requirements.txt .
+COPY requirements.txt requirements-tracing.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/venv/bin/python install --no-compile --only-binary :all: -r requirements.txt
+    pip --python /opt/venv/bin/python install --no-compile --only-binary :all: \
+    -r requirements.txt -r requirements-tracing.txt
 RUN PYTHONDONTWRITEBYTECODE= python -c 'import aiohttp.web, aiokafka.admin, faust, onnxruntime, prometheus_client, \
 pydantic_settings, tokenizers'
 
 FROM python AS gateway-packages
-COPY requirements-gateway.txt .
+COPY requirements-gateway.txt requirements-tracing.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/venv/bin/python install --no-compile --only-binary :all: -r requirements-gateway.txt
+    pip --python /opt/venv/bin/python install --no-compile --only-binary :all: \
+    -r requirements-gateway.txt -r requirements-tracing.txt
 RUN PYTHONDONTWRITEBYTECODE= python -c 'import aiokafka.admin, fastapi, prometheus_client, pydantic_settings, uvicorn'
 
 FROM python AS training-packages
 COPY requirements-training.txt .
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/venv/bin/python install --no-compile --only-binary :all: -r requirements-training.txt
+    pip --python /opt/venv/bin/python install --no-compile -r requirements-training.txt
 RUN PYTHONDONTWRITEBYTECODE= python -c 'import datasets, mlflow, onnx, onnxruntime, torch, transformers'
 
 FROM python AS mlflow-packages
@@ -53,6 +57,7 @@ COPY deploy/healthcheck.py .
 COPY schemas schemas
 COPY telemetry telemetry
 COPY worker worker
+COPY deadletters deadletters
 COPY gateway gateway
 COPY training training
 RUN python -m compileall -q --invalidation-mode unchecked-hash . && chmod -R u=rwX,go=rX .
@@ -68,7 +73,6 @@ WORKDIR /app
 ENV HF_HOME=/var/lib/nlp/huggingface \
     TORCHINDUCTOR_CACHE_DIR=/var/lib/nlp/torch \
     NLP_TRAINING_OUTPUT=/var/lib/nlp/training
-RUN install --directory --owner=nlp --group=nlp /var/lib/nlp
 COPY --from=code /app/schemas schemas
 COPY --from=code /app/telemetry telemetry
 COPY --from=code /app/worker worker
@@ -144,7 +148,9 @@ COPY --from=code /app/healthcheck.py ./
 COPY --from=code /app/schemas schemas
 COPY --from=code /app/telemetry telemetry
 COPY --from=code /app/worker worker
+COPY --from=code /app/deadletters deadletters
 ENV NLP_WORKER_BUNDLE=/app/bundle \
+    NLP_WORKER_BUNDLE_CACHE=/var/lib/nlp/bundles \
     NLP_WORKER_HTTP_HOST=0.0.0.0 \
     NLP_WORKER_HTTP_PORT=6066
 USER 10001:10001
@@ -155,7 +161,7 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=5 \
 CMD ["python", "-m", "worker"]
 ARG VERSION=0 REVISION=unknown CREATED=unknown
 LABEL org.opencontainers.image.title="Streaming NLP: worker" \
-      org.opencontainers.image.description="Reads texts from Kafka topics, publishes enriched records; creates the topics" \
+      org.opencontainers.image.description="Texts from Kafka topics to enriched records; creates topics, replays dead letters" \
       org.opencontainers.image.version=${VERSION} \
       org.opencontainers.image.revision=${REVISION} \
       org.opencontainers.image.created=${CREATED} \

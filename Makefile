@@ -14,6 +14,10 @@ RUN := .venv/bin/python
 DEV := .venv-dev/bin
 COMPILE := $(DEV)/uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style=line
 
+# What the images say of themselves.
+COMPOSE = NLP_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+	NLP_CREATED=$$(date -u +%Y-%m-%dT%H:%M:%SZ) docker compose
+
 .PHONY: help
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,7 +94,21 @@ lock: .venv-dev ## Pin all requirements and Kafka's jars anew
 	@$(COMPILE) requirements-local.in -c requirements-dev.txt -o requirements-local.txt
 	@$(COMPILE) requirements-training.in -c requirements-dev.txt -o requirements-training.txt
 	@$(COMPILE) requirements-tracing.in -c requirements-dev.txt -o requirements-tracing.txt
+	@$(COMPILE) requirements-gateway.in -c requirements.txt -o requirements-gateway.txt
+	@$(COMPILE) requirements-mlflow.in -c requirements-dev.txt -o requirements-mlflow.txt
 	@$(DEV)/python -m local.lock
+
+.PHONY: up
+up: ## Build the images and run everything in containers
+	@$(COMPOSE) up --detach --build
+
+.PHONY: down
+down: ## Stop the containers and keep their data
+	@$(COMPOSE) down
+
+.PHONY: load
+load: .venv ## Send a steady load and count what becomes of it; SECONDS=60 RATE=50
+	@exec $(RUN) -m benchmarks.continuity $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
 .PHONY: clean
 clean: ## Remove environments, caches and Kafka's data
