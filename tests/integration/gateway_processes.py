@@ -15,12 +15,14 @@ _POLL_S = 0.05
 
 
 @contextmanager
-def gateway_process(port: int, log: Path | None = None, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def gateway_process(
+    port: int, environment: Mapping[str, str] | None = None, log: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the gateway while the block does; what it writes goes to `log`, or where our own goes."""
     output = None if log is None else log.open("ab")
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway"],
-        env={**os.environ, "NLP_GATEWAY_PORT": str(port), **environment},
+        env={**os.environ, "NLP_GATEWAY_PORT": str(port), **(environment or {})},
         stdout=output,
         stderr=output,
     )

@@ -63,7 +63,7 @@ def system(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Ite
         **{f"NLP_GATEWAY_{name.upper()}": str(value) for name, value in SETTINGS.items()},
     }
     try:
-        with gateway_process(port, directory / "gateway.log", **environment):
+        with gateway_process(port, environment, directory / "gateway.log"):
             wait_for(f"{url}/health/ready", 200, {"Authorization": f"Bearer {KEY}"})
             asyncio.run(worker.ready())
             yield url

@@ -4,7 +4,11 @@ import asyncio
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,3 +144,19 @@ def test_another_writer_of_the_same_record_sees_it_whole(caplog: pytest.LogCaptu
 
 def test_an_exception_that_was_never_raised_has_no_place() -> None:
     assert place_of(ValueError(SECRET)) == "ValueError"
+
+
+def test_a_worker_writes_the_same_lines(tmp_path: Path) -> None:
+    told = {
+        "NLP_WORKER_LOG_FORMAT": "json",
+        "NLP_WORKER_BUNDLE": str(tmp_path / "nowhere"),
+        "NLP_WORKER_HTTP_PORT": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "worker"], env={**os.environ, **told}, capture_output=True, text=True, timeout=60
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+
+    assert done.returncode == 1
+    assert {line["logger"] for line in lines} == {"worker"}
+    assert lines[-1]["message"].startswith("invalid_bundle: ")
