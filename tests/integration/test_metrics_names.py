@@ -16,7 +16,7 @@ from schemas.provision import create_topics
 from tests.integration.caller import Caller, Sending
 from tests.integration.kafka import KafkaBroker
 from tests.integration.polling import eventually
-from tests.integration.test_gateway_process import gateway_process, wait_for
+from tests.integration.gateway_processes import gateway_process, wait_for
 from tests.integration.workers import WorkerProcess
 from tests.unit.deploy.promql import Labels, PromqlError, labels_of, questions, recordings, selectors
 
@@ -56,7 +56,7 @@ async def exposed(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory)
     worker.start()
     told = {"KAFKA_BOOTSTRAP_SERVERS": connection.bootstrap_servers, "NLP_TOPIC_PREFIX": topics.prefix}
     try:
-        with gateway_process(ports["gateway"], **told):
+        with gateway_process(ports["gateway"], told):
             await worker.ready()
             await _ask_everything(f"http://127.0.0.1:{ports['gateway']}", connection, topics)
 
