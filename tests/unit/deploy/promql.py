@@ -107,7 +107,7 @@ def labels_of(expr: promql_parser.Expr, known: Mapping[str, Labels]) -> Labels:
 
 
 def _of_selector(selector: promql_parser.VectorSelector, known: Mapping[str, Labels]) -> Labels:
-    if selector.name not in known:
+    if selector.name is None or selector.name not in known:
         raise PromqlError(f"nobody exposes {selector.name}")
     labels = known[selector.name]
     _demand({matcher.name for matcher in selector.matchers.matchers}, labels, selector)
