@@ -67,6 +67,11 @@ format: .venv-dev ## Format the code and mend what can be mended
 schemas: .venv-dev ## Write the JSON Schemas of all records
 	@$(DEV)/python -m schemas.generate
 
+.PHONY: manifests
+manifests: .venv-dev ## Write Grafana's dashboard and the cluster's alert rules anew
+	@$(DEV)/python -m deploy.grafana.dashboard
+	@$(DEV)/python -m deploy.kubernetes.prometheus_rule
+
 .PHONY: bundle
 bundle: .venv-dev ## Make the model bundle from the trained weights
 	@$(DEV)/python -m training.bundle
