@@ -23,13 +23,13 @@ from schemas.manifest import (
     Window,
 )
 from training.card import Metrics, write_card
+from training.encoders import TOKEN_TYPES, WeightsError, pretrained_file
 from training.export import OUTPUTS, ExportError, export
-from training.model import TOKEN_TYPES
 from training.quantize import quantize
 from training.settings import WEIGHTS_FILE, BundleSettings
 from training.tasks import HEAD_TYPES
 from training.tracking import track_bundle
-from training.weights import WeightsError, load_model, pretrained_file
+from training.weights import load_model
 
 WINDOW = Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30)
 """As the published SQuAD models are scored (Devlin et al. 2019 and its `run_squad.py`)."""
@@ -38,7 +38,7 @@ WINDOW = Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30)
 def make_bundle(settings: BundleSettings) -> Manifest:
     """Write the bundle's files and return its manifest; raises `WeightsError`, `ExportError` or `ValueError`.
 
-    Metrics of another graph are removed, never carried over.
+    Metrics and temperatures of another graph are removed, never carried over.
     """
     directory = settings.bundle
     directory.mkdir(parents=True, exist_ok=True)
@@ -49,25 +49,33 @@ def make_bundle(settings: BundleSettings) -> Manifest:
     quantize(model, directory / QUANTIZED_MODEL_FILE)
     write_tokenizer(directory / TOKENIZER_FILE)
     manifest = describe(settings, training)
-    if _digest_before(directory) != manifest.files[QUANTIZED_MODEL_FILE]:
+    before = _manifest_before(directory)
+    if before is not None and before.files.get(QUANTIZED_MODEL_FILE) == manifest.files[QUANTIZED_MODEL_FILE]:
+        manifest = manifest.model_copy(update={"temperatures": before.temperatures})
+    else:
         (directory / METRICS_FILE).unlink(missing_ok=True)
-    _write_json(directory / MANIFEST_FILE, manifest.model_dump())
-    (directory / CARD_FILE).write_text(write_card(manifest, read_metrics(directory)), encoding="utf-8")
+    write_description(directory, manifest, read_metrics(directory))
     return manifest
 
 
 def describe(settings: BundleSettings, training: dict[str, Any]) -> Manifest:
-    """Return the manifest of the files that are in the bundle's directory."""
-    files = (QUANTIZED_MODEL_FILE, TOKENIZER_FILE, WEIGHTS_FILE)
+    """Return the manifest of the files that are in the bundle's directory, not calibrated."""
+    names = (QUANTIZED_MODEL_FILE, TOKENIZER_FILE, WEIGHTS_FILE)
+    files = {name: digest(settings.bundle / name) for name in names}
+    return describe_model(settings.name, settings.version, files, training)
+
+
+def describe_model(name: str, version: str, files: dict[str, str], training: dict[str, Any]) -> Manifest:
+    """Return the manifest of a model of today's heads and windows."""
     return Manifest(
-        name=settings.name,
-        version=settings.version,
+        name=name,
+        version=version,
         labels={head.name: list(head.labels) for head in HEAD_TYPES},
         window=WINDOW,
         token_types=TOKEN_TYPES,
         temperatures={head.name: 1.0 for head in HEAD_TYPES},
         outputs=OUTPUTS,
-        files={name: digest(settings.bundle / name) for name in files},
+        files=files,
         training=training,
     )
 
@@ -78,6 +86,14 @@ def write_tokenizer(path: Path) -> None:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     path.write_text(tokenizer.to_str(), encoding="utf-8")
+
+
+def write_description(directory: Path, manifest: Manifest, metrics: Metrics) -> None:
+    """Write what says of the bundle what it is and can: the manifest, the metrics where there are any, the card."""
+    _write_json(directory / MANIFEST_FILE, manifest.model_dump())
+    if metrics:
+        _write_json(directory / METRICS_FILE, metrics)
+    (directory / CARD_FILE).write_text(write_card(manifest, metrics), encoding="utf-8")
 
 
 def read_metrics(directory: Path) -> Metrics:
@@ -108,11 +124,9 @@ def _copy_weights(weights: Path, directory: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def _digest_before(directory: Path) -> str | None:
+def _manifest_before(directory: Path) -> Manifest | None:
     path = directory / MANIFEST_FILE
-    if not path.is_file():
-        return None
-    return Manifest.model_validate_json(path.read_bytes()).files.get(QUANTIZED_MODEL_FILE)
+    return Manifest.model_validate_json(path.read_bytes()) if path.is_file() else None
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -6,8 +6,12 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from training.encoders import EncoderName
+from training.schedule import Sampling
+
 DEFAULT_BUNDLE = Path("models/minilm")
 WEIGHTS_FILE = "weights.safetensors"
+Task = Literal["sentiment", "ner", "qa"]
 
 
 class Settings(BaseSettings):
@@ -28,7 +32,8 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(
         default="",
         validation_alias="MLFLOW_TRACKING_URI",
-        description="MLflow server or directory that gets parameters, metrics and files; nothing is logged when empty.",
+        description="MLflow server or database (`sqlite:///mlflow.db`) that gets parameters, metrics and files; nothing is "
+        "logged when empty.",
     )
 
 
@@ -58,17 +63,33 @@ class TrainSettings(Settings):
     )
     data: Path | None = Field(
         default=None,
-        description="Directory with sst2/, conll2003/ and squad1/; the sets are fetched from the Hugging Face hub when "
-        "not given.",
+        description="Directory with sst2/, conll2003/, squad1/ and (scoring only) squad2/; the sets are fetched "
+        "from the Hugging Face hub when not given.",
     )
     start: Path | None = Field(
         default=None, description="Weights to go on from; the pretrained encoder with fresh heads when not given."
     )
-    epochs: int = Field(
-        default=3, gt=0, description="Times every example is seen; past 4 the small NER set is learnt by heart."
+    encoder: EncoderName = Field(
+        default="minilm", description="`minilm` (22 M parameters, ships) or `distilbert` (66 M: three times as slow)."
+    )
+    pretrained: Path | None = Field(
+        default=None,
+        description="Directory with the pretrained encoder's `model.safetensors`; the package (minilm) or the Hugging "
+        "Face hub (distilbert) when not given.",
+    )
+    tasks: tuple[Task, ...] = Field(
+        default=("sentiment", "ner", "qa"), min_length=1, description="Heads to train; one alone gives a teacher."
+    )
+    sampling: Sampling = Field(
+        default="square_root",
+        description="How often a task has its turn: `round_robin`, or by the size of its set (`proportional`), its "
+        "`square_root`, or `annealed` from the first to nearly even. Too even and small sets are learnt by heart.",
+    )
+    epochs: float = Field(
+        default=3, gt=0, description="Length of the run: 1 is as many steps as all sets together have batches."
     )
     batch_rows: int = Field(
-        default=32, gt=0, description="Windows of one step; more need memory and a higher learning rate."
+        default=32, gt=0, description="Examples of one step; more need memory and a higher learning rate."
     )
     learning_rate: float = Field(
         default=1.2e-4, gt=0, description="Highest rate, reached after the warm-up; twice as high may diverge."
@@ -79,15 +100,120 @@ class TrainSettings(Settings):
         lt=1,
         description="Fraction of the steps in which the rate rises; without, Adam starts wild.",
     )
+    decay: float = Field(
+        default=0.94,
+        ge=0,
+        le=1,
+        description="Fraction of the steps, at the end, in which the rate falls to 0. With 0 the run can be made "
+        "longer or shorter when it is resumed, and needs a last stretch with another value.",
+    )
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Factor on the rate from each layer to the one below; below 0.7 the lowest stand still.",
+    )
     weight_decay: float = Field(default=0.01, ge=0, description="AdamW's decay; higher ones blur what was pretrained.")
+    average: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Decay per step of a moving average of the weights, which is then what is saved; 0 saves the "
+        "weights themselves. Above 1 minus 10 / steps it still remembers the start.",
+    )
+    teachers: Path | None = Field(
+        default=None,
+        description="Directory with `<task>.safetensors` of models trained on one task each: their answers are learnt "
+        "first, the sets' own more and more (BAM: Clark et al. 2019).",
+    )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Fraction of activations dropped; on CPU any above 0 doubles the time."
     )
     bf16: bool = Field(default=False, description="Compute in bfloat16: twice as fast where the hardware has it.")
+    compile: bool = Field(
+        default=False,
+        description="Compile the model first (`torch.compile`): pays on long runs on a GPU, and needs a C++ compiler.",
+    )
     device: str = Field(default="cpu", description="`cpu`, or `cuda` for a GPU.")
-    seed: int = Field(default=0, description="Order of the batches and first values of the heads.")
+    threads: int | None = Field(default=None, gt=0, description="CPU threads; PyTorch's choice when not given.")
+    seed: int = Field(
+        default=0, ge=0, description="Order of the examples, their variations and first values of the heads."
+    )
     limit: int | None = Field(
         default=None, gt=0, description="Use only so many examples of each set, to see the command run."
+    )
+    resume: bool = Field(
+        default=False,
+        description="Go on from the output's checkpoint with the same settings; length and decay may differ.",
+    )
+    checkpoint_minutes: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time between checkpoints; what is trained after the last one is lost with the machine.",
+    )
+
+
+class MeasureSettings(Settings):
+    """What every command that scores a bundle needs to know."""
+
+    data: Path | None = Field(
+        default=None,
+        description="Directory with sst2/, conll2003/, squad1/ and (scoring only) squad2/; the sets are fetched "
+        "from the Hugging Face hub when not given.",
+    )
+    limit: int | None = Field(
+        default=None,
+        gt=0,
+        description="Score only so many records of each set, for a quick look; such numbers are never written.",
+    )
+    threads: int = Field(default=1, gt=0, le=64, description="Threads of the encoder; above the cores it gets slower.")
+
+
+class CalibrateSettings(MeasureSettings):
+    """`python -m training.calibrate`: a bundle's temperatures."""
+
+
+class EvaluateSettings(MeasureSettings):
+    """`python -m training.evaluate`: a bundle to `metrics.json`."""
+
+    parts: tuple[Literal["fp32", "int8", "robustness"], ...] = Field(
+        default=("fp32", "int8", "robustness"),
+        description="What is scored: the fp32 graph, the int8 graph with its calibration, and the int8 graph on texts "
+        "unlike the training's. Numbers of a part that is not named stay.",
+    )
+
+
+class GateSettings(MeasureSettings):
+    """`python -m training.gate`: a bundle to a verdict."""
+
+    shipped: Path = Field(
+        default=DEFAULT_BUNDLE, description="Bundle that the new one is compared with: no head may get worse."
+    )
+    gate_report: Path = Field(
+        default=Path("var/training/gate.json"),
+        description="What the gate said of this very bundle; without it the alias stays where it is.",
+    )
+    max_int8_loss: float = Field(
+        default=0.3, ge=0, description="Points that int8 may cost a head; more and the small file is paid with quality."
+    )
+    max_regression: float = Field(
+        default=0.2,
+        ge=0,
+        description="Points that a head may be below the shipped bundle's. One sentence of SST-2 dev is 0.11: lower, "
+        "and chance refuses bundles; higher, and quality leaks away release by release.",
+    )
+    max_calibration_error: float = Field(
+        default=0.06,
+        gt=0,
+        lt=1,
+        description="Expected calibration error of each head on its reported set; above it scores mislead whoever sets "
+        "a threshold. On sets of this size chance alone makes 0.02.",
+    )
+    min_agreement: float = Field(
+        default=0.999,
+        gt=0,
+        le=1,
+        description="Share of texts whose answer is the same alone and among batch mates, scores within 0.01.",
     )
 
 
@@ -108,22 +234,3 @@ class RegisterSettings(Settings):
         default=Path("var/training/gate.json"),
         description="What the gate said of this very bundle; without it the alias stays where it is.",
     )
-
-
-class EvaluateSettings(Settings):
-    """`python -m training.evaluate`: a bundle to `metrics.json`."""
-
-    data: Path | None = Field(
-        default=None,
-        description="Directory with sst2/, conll2003/ and squad1/; the sets are fetched from the Hugging Face hub when "
-        "not given.",
-    )
-    precisions: tuple[Literal["fp32", "int8"], ...] = Field(
-        default=("fp32", "int8"), description="Which graphs are scored; metrics of one that is not named stay."
-    )
-    limit: int | None = Field(
-        default=None,
-        gt=0,
-        description="Score only so many records of each set, for a quick look; such numbers are never written.",
-    )
-    threads: int = Field(default=1, gt=0, le=64, description="Threads of the encoder; above the cores it gets slower.")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from training.bundle import make_bundle, write_tokenizer
+from training.encoders import WeightsError
 from training.settings import BundleSettings
-from training.weights import WeightsError
 from worker.bundle import load_bundle
 
 _SHIPPED = Path(__file__).parents[3] / "models" / "minilm"
@@ -51,6 +51,20 @@ def test_metrics_of_the_same_graph_are_kept(bundle: Path) -> None:
     make_bundle(BundleSettings(bundle=bundle))
 
     assert (bundle / "metrics.json").exists()
+
+
+def test_temperatures_of_the_same_graph_are_kept_and_of_another_are_not(bundle: Path) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    fitted = {"sentiment": 1.5, "ner": 1.25, "qa": 0.75}
+    (bundle / "manifest.json").write_text(json.dumps(manifest | {"temperatures": fitted}))
+
+    same = make_bundle(BundleSettings(bundle=bundle))
+    other = manifest["files"] | {"model.quant.onnx": "0" * 64}
+    (bundle / "manifest.json").write_text(json.dumps(manifest | {"temperatures": fitted, "files": other}))
+    another = make_bundle(BundleSettings(bundle=bundle))
+
+    assert same.temperatures == fitted
+    assert set(another.temperatures.values()) == {1.0}
 
 
 def test_metrics_of_another_graph_are_removed(bundle: Path) -> None:

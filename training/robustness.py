@@ -1,0 +1,100 @@
+"""Texts unlike those of the training: what people write is neither newswire nor a film review.
+
+Names in small letters, in capitals, without marks, or typed as usual; opinions of several plain sentences; questions
+that their text does not answer. Scored on the int8 graph, as it is served.
+"""
+
+import json
+import string
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from training.data import LabelledText, Question, TaggedSentence, load_entities, load_open_questions
+from training.reading import Reader
+from training.reliability import Judged, ranking
+from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, TaggedText, spaced
+from worker.bundle import Bundle
+
+OPINIONS = Path(__file__).with_name("opinions.jsonl")
+"""Our own writing, so that it may be published: a label, a subject and a text a line."""
+
+_OPENING = frozenset("([$")
+_CLOSING = frozenset((".", ",", ";", ":", "!", "?", ")", "]", "%", "'s", "'S", "n't", "'re", "'ve", "'ll", "'d", "'m"))
+_UNSAID = str.maketrans("", "", string.punctuation.replace("-", ""))
+"""A hyphen within a word is written even by those who write no other mark."""
+
+
+def measure_robustness(reader: Reader, bundle: Bundle, data: Path | None, limit: int | None) -> dict[str, float]:
+    """Return the metrics by name, as fractions; raises `DataError`."""
+    sentences = load_entities(data, "test")[:limit]
+    metrics = {
+        f"ner_f1_{name}": _metrics(reader, bundle, EntitySet(f"CoNLL-2003 test, {name}", texts))["ner_f1"]
+        for name, texts in noisy(sentences).items()
+    }
+    opinions = SentimentSet("plain texts", load_opinions()[:limit])
+    metrics["sentiment_accuracy_plain"] = _metrics(reader, bundle, opinions)["sentiment_accuracy"]
+    questions = load_open_questions(data)[:limit]
+    metrics["qa_auroc_unanswerable"] = tell_answerable(reader, bundle, questions)
+    return metrics
+
+
+def _metrics(reader: Reader, bundle: Bundle, labelled: LabelledSet) -> dict[str, float]:
+    return labelled.metrics(reader.read(labelled, "robustness").results(bundle.manifest))
+
+
+def tell_answerable(reader: Reader, bundle: Bundle, questions: Sequence[Question]) -> float:
+    """Return how well the score tells questions with an answer from those without (area under the ROC curve)."""
+    labelled = QuestionSet("SQuAD 2.0 dev", questions)
+    scores = labelled.judge(reader.read(labelled, "robustness").results(bundle.manifest)).scores
+    return ranking(Judged.of(zip(scores.tolist(), (bool(each.answers) for each in questions), strict=True)))
+
+
+def noisy(sentences: Sequence[TaggedSentence]) -> dict[str, list[TaggedText]]:
+    """Return the sentences in each kind of writing, by its name."""
+    return {
+        "upper": spaced(_changed(sentences, str.upper)),
+        "lower": spaced(_changed(sentences, str.lower)),
+        "no_punctuation": spaced(filter(None, map(without_marks, sentences))),
+        "typed": [typed(sentence) for sentence in sentences],
+    }
+
+
+def _changed(sentences: Sequence[TaggedSentence], change: Callable[[str], str]) -> Iterable[TaggedSentence]:
+    return (TaggedSentence(tuple(map(change, each.words)), each.tags) for each in sentences)
+
+
+def without_marks(sentence: TaggedSentence) -> TaggedSentence | None:
+    """Return the sentence as written by who writes no punctuation, None where nothing is left."""
+    words: list[str] = []
+    tags: list[str] = []
+    is_cut = False  # a name lost its first word, a mark: the next one begins it
+    for word, tag in zip(sentence.words, sentence.tags, strict=True):
+        bare = word.translate(_UNSAID).strip("-")
+        if bare:
+            words.append(bare)
+            tags.append(f"B-{tag[2:]}" if is_cut and tag.startswith("I-") else tag)
+            is_cut = False
+        elif tag != "O":
+            is_cut = is_cut or tag.startswith("B-")
+        else:
+            is_cut = False
+    return TaggedSentence(tuple(words), tuple(tags)) if words else None
+
+
+def typed(sentence: TaggedSentence) -> TaggedText:
+    """Return the sentence with its marks where people type them: no space before a full stop."""
+    text, spans = "", []
+    is_open, in_quotes = True, False
+    for word in sentence.words:
+        closes = word in _CLOSING or (word == '"' and in_quotes)
+        text += word if closes or is_open else f" {word}"
+        spans.append((len(text) - len(word), len(text)))
+        is_open = word in _OPENING or (word == '"' and not in_quotes)
+        in_quotes ^= word == '"'
+    return TaggedText(text, spans, sentence.tags)
+
+
+def load_opinions() -> list[LabelledText]:
+    """Return our own longer texts with their labels."""
+    lines = OPINIONS.read_text(encoding="utf-8").splitlines()
+    return [LabelledText(row["text"], row["label"]) for row in map(json.loads, lines)]
