@@ -3,12 +3,13 @@
 import re
 import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from telemetry.logs import request_id
 
 HEADER = "X-Request-ID"
+
+_RAW_HEADER = HEADER.lower().encode()
 
 _USABLE = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
 """Anything else could forge log lines, or fill them."""
@@ -25,12 +26,12 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        shown = Headers(scope=scope).get(HEADER, "")
+        shown = next((value for name, value in scope["headers"] if name == _RAW_HEADER), b"").decode("latin-1")
         name = shown if _USABLE.fullmatch(shown) else secrets.token_hex(16)
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = name
+                message = {**message, "headers": [*message["headers"], (_RAW_HEADER, name.encode())]}
             await send(message)
 
         token = request_id.set(name)

@@ -1,6 +1,5 @@
 """The headers that keep browsers from doing more with an answer than they should, on every answer."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -29,9 +28,10 @@ class SecurityHeadersMiddleware:
 
     def __init__(self, app: ASGIApp, hsts_s: int) -> None:
         self._app = app
-        self._headers = security_headers(hsts_s)
+        headers = security_headers(hsts_s)
+        self._headers = _raw(headers)
         # Files may be kept, and are asked for anew each time.
-        self._file_headers = self._headers | {"Cache-Control": "no-cache"}
+        self._file_headers = _raw(headers | {"Cache-Control": "no-cache"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and secure its answer."""
@@ -41,9 +41,15 @@ class SecurityHeadersMiddleware:
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in (self._file_headers if "etag" in headers else self._headers).items():
-                    headers.setdefault(name, value)
+                headers = message["headers"]
+                there = {name for name, _ in headers}
+                ours = self._file_headers if b"etag" in there else self._headers
+                message = {**message, "headers": [*headers, *(header for header in ours if header[0] not in there)]}
             await send(message)
 
         await self._app(scope, receive, send_secured)
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return the headers as ASGI has them, for Starlette's own class looks through all of them for each."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
