@@ -28,7 +28,7 @@ _NO_NETWORK = re.compile(r"dial tcp|no such host|i/o timeout|connection refused|
 
 
 class PromtoolMissing(Exception):
-    """The source cannot be had: no network, or one without Go's module proxy."""
+    """It cannot be built here: no network, one without Go's module proxy, or a machine that is too slow."""
 
 
 def provide_promtool() -> Path:
@@ -76,14 +76,17 @@ def _go(scratch: Path, *arguments: str) -> str:
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     }
-    done = subprocess.run(
-        [Path(sys.executable).with_name("go"), *arguments],
-        cwd=scratch / "source",
-        env={**os.environ, **told},
-        capture_output=True,
-        text=True,
-        timeout=BUILD_S,
-    )
+    try:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("go"), *arguments],
+            cwd=scratch / "source",
+            env={**os.environ, **told},
+            capture_output=True,
+            text=True,
+            timeout=BUILD_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise PromtoolMissing(f"it was not built within {BUILD_S} s; the next run goes on with it") from None
     if done.returncode and _NO_NETWORK.search(done.stderr):
         raise PromtoolMissing(done.stderr.strip().splitlines()[-1])
     assert not done.returncode, done.stderr[-4_000:]

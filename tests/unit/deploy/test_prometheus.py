@@ -23,7 +23,7 @@ def promtool() -> Path:
     try:
         return provide_promtool()
     except PromtoolMissing as missing:
-        pytest.skip(f"promtool is not built here yet, and its source cannot be fetched: {missing}")
+        pytest.skip(f"promtool is not built here yet, and cannot be: {missing}")
 
 
 def _run(*command: object) -> subprocess.CompletedProcess[str]:
