@@ -10,8 +10,9 @@ import torch
 from pydantic_settings import CliApp
 
 from schemas.manifest import FLOAT_MODEL_FILE, NER_OUTPUT, QA_OUTPUT, SENTIMENT_OUTPUT
+from training.encoders import TOKEN_TYPES
 from training.graph import EncoderGraph, FloatArithmetic
-from training.model import TOKEN_TYPES, MultiTaskModel
+from training.model import MultiTaskModel
 from training.settings import BundleSettings
 from training.weights import load_model
 from worker.arrays import Ints2d

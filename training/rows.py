@@ -7,12 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data import LabelledText, Question, TaggedSentence
+from training.data import LabelledText, Question
 from training.tasks import IGNORED, NerHead, SentimentHead
-from worker.arrays import Ints1d
+from training.variety import TaggedText
+from worker.arrays import Ints1d, Ints2d
 from worker.batching import pad
 from worker.tokenizer import Passage, Reading, Tokenizer, Window
 from worker.words import find_words
+
+_LENGTH_STEP = 16
+"""Batches are padded to a multiple: kernels are compiled for each shape, and a new one in every step takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +47,25 @@ def sentiment_rows(examples: Sequence[LabelledText], tokenizer: Tokenizer) -> li
     ]
 
 
-def ner_rows(examples: Sequence[TaggedSentence], tokenizer: Tokenizer) -> list[Row]:
-    """Return one row a sentence: its first window, which holds all but the longest ones."""
-    readings = tokenizer.read_all([Passage(" ".join(example.words)) for example in examples])
+def ner_rows(examples: Sequence[TaggedText], tokenizer: Tokenizer) -> list[Row]:
+    """Return one row a text: its first window, which holds all but the longest ones."""
+    readings = tokenizer.read_all([Passage(example.text) for example in examples])
     return [
         Row(reading.windows[0], _ner_target(example, reading))
         for example, reading in zip(examples, readings, strict=True)
     ]
 
 
-def _ner_target(example: TaggedSentence, reading: Reading) -> Ints1d:
+def _ner_target(example: TaggedText, reading: Reading) -> Ints1d:
     """Return the label of each token of the first window: words are those that the worker joins into entities.
 
     Such a word may be a part of a word of the set ("Oslo" of "Oslo/Bergen"): the later parts continue the entity.
     """
     window = reading.windows[0]
     target = np.full(len(window), IGNORED)
-    ends = np.cumsum([len(word) + 1 for word in example.words])
     before = -1
-    for word in find_words(reading.passage.text):
-        number = int(np.searchsorted(ends, word.start_char, side="right"))
+    for word in find_words(example.text):
+        number = int(np.searchsorted(example.starts, word.start_char, side="right")) - 1
         tag = example.tags[number]
         if number == before and tag != "O":
             tag = f"I-{tag[2:]}"
@@ -84,6 +87,8 @@ def qa_rows(examples: Sequence[Question], tokenizer: Tokenizer) -> list[Row]:
 
 
 def _qa_target(example: Question, reading: Reading, window: Window) -> Ints1d:
+    if not example.answers:
+        return np.zeros(2, np.int64)
     start_char, answer = example.starts[0], example.answers[0]
     first = int(np.searchsorted(reading.ends, start_char, side="right")) - window.first
     last = int(np.searchsorted(reading.starts, start_char + len(answer))) - 1 - window.first
@@ -98,5 +103,12 @@ def collate(task: str, rows: Sequence[Row], device: str) -> Batch:
     targets = np.full((len(rows), max(len(row.target) for row in rows)), IGNORED)
     for number, row in enumerate(rows):
         targets[number, : len(row.target)] = row.target
-    arrays = (inputs.input_ids, inputs.attention_mask, inputs.token_type_ids, targets)
-    return Batch(task, *(torch.from_numpy(array).to(device) for array in arrays))
+    length = -(-inputs.input_ids.shape[1] // _LENGTH_STEP) * _LENGTH_STEP
+    if task == "ner":  # a label a token
+        targets = _widened(targets, length, IGNORED)
+    arrays = [_widened(each, length, 0) for each in (inputs.input_ids, inputs.attention_mask, inputs.token_type_ids)]
+    return Batch(task, *(torch.from_numpy(array).to(device) for array in (*arrays, targets)))
+
+
+def _widened(array: Ints2d, length: int, value: int) -> Ints2d:
+    return np.pad(array, ((0, 0), (0, length - array.shape[1])), constant_values=value)

@@ -55,20 +55,52 @@ class BundleSettings(Settings):
         return self.bundle / WEIGHTS_FILE if self.weights is None else self.weights
 
 
-class TrainSettings(Settings):
-    """`python -m training.train`: the public sets to weights."""
+class PrepareSettings(Settings):
+    """`python -m training.prepare`: fetches and checks the sets."""
 
-    output: Path = Field(
-        default=Path("var/training"), description="Directory of the weights that are written after every epoch."
-    )
     data: Path | None = Field(
         default=None,
         description="Directory with sst2/, conll2003/, squad1/ and (scoring only) squad2/; the sets are fetched "
         "from the Hugging Face hub when not given.",
     )
+
+
+class RunSettings(PrepareSettings):
+    """What belongs to a training run as a whole."""
+
+    output: Path = Field(
+        default=Path("var/training"), description="Directory of the weights that are written after every epoch."
+    )
     start: Path | None = Field(
         default=None, description="Weights to go on from; the pretrained encoder with fresh heads when not given."
     )
+    resume: bool = Field(
+        default=False,
+        description="Go on from the output's checkpoint with the same settings; length and decay may differ.",
+    )
+
+
+class PipelineSettings(RunSettings):
+    """`python -m training.pipeline`: all steps, from the sets to a registered bundle."""
+
+    bundle: Path = Field(default=Path("var/training/bundle"), description="Directory of the new bundle.")
+    shipped: Path = Field(
+        default=DEFAULT_BUNDLE, description="Bundle that the new one is compared with: no head may get worse."
+    )
+    name: str = Field(default="minilm", description="The bundle's name: every result carries it.")
+    version: str = Field(
+        default="0.1.0", description="The bundle's version: raise it with new weights, or results of two look alike."
+    )
+    quick: bool = Field(
+        default=False,
+        description="Train on a few hundred examples of each set: minutes to see every step run, and no "
+        "good bundle: the gate says so, and that is the end of it.",
+    )
+
+
+class TrainSettings(RunSettings):
+    """`python -m training.train`: the public sets to weights."""
+
     encoder: EncoderName = Field(
         default="minilm", description="`minilm` (22 M parameters, ships) or `distilbert` (66 M: three times as slow)."
     )
@@ -141,10 +173,6 @@ class TrainSettings(Settings):
     )
     limit: int | None = Field(
         default=None, gt=0, description="Use only so many examples of each set, to see the command run."
-    )
-    resume: bool = Field(
-        default=False,
-        description="Go on from the output's checkpoint with the same settings; length and decay may differ.",
     )
     checkpoint_minutes: float = Field(
         default=5.0,

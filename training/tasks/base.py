@@ -26,3 +26,7 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss, a scalar, of logits as `forward` returns them."""
+
+    @abstractmethod
+    def distance(self, logits: Tensor, taught: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross entropy, a scalar, against a teacher's probabilities, where `targets` hold a label."""

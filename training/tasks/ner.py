@@ -28,6 +28,11 @@ class NerHead(Head):
         """
         return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
 
+    def distance(self, logits: Tensor, taught: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross entropy against the teacher's probabilities, over labelled tokens."""
+        is_labelled = targets != IGNORED
+        return cross_entropy(logits[is_labelled], taught[is_labelled].softmax(-1))
+
 
 def entity_f1(predictions: Sequence[Sequence[str]], golds: Sequence[Sequence[str]]) -> dict[str, float]:
     """Return `ner_f1`, micro-averaged over entities of exactly equal words and type.

@@ -33,6 +33,10 @@ class QaHead(Head):
         """
         return cross_entropy(logits, targets, ignore_index=IGNORED)  # the tokens are the classes: axis 1
 
+    def distance(self, logits: Tensor, taught: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross entropy against the teacher's probabilities over the tokens of each row."""
+        return cross_entropy(logits, taught.softmax(1))
+
 
 def exact_match_and_f1(predictions: Sequence[str], golds: Sequence[Sequence[str]]) -> dict[str, float]:
     """Return `qa_em` and `qa_f1`, means over questions of the best match with any of its gold answers.

@@ -23,6 +23,10 @@ class SentimentHead(Head):
         """Return the mean cross entropy; `targets` are label numbers, int64 (batch, 1)."""
         return cross_entropy(logits, targets.flatten())
 
+    def distance(self, logits: Tensor, taught: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross entropy against the teacher's probabilities."""
+        return cross_entropy(logits, taught.softmax(-1))
+
 
 def accuracy(predictions: Sequence[str], golds: Sequence[str]) -> dict[str, float]:
     """Return `sentiment_accuracy`, the fraction of equal labels."""

@@ -10,6 +10,7 @@ from schemas.manifest import Window
 from training.data import LabelledText, Question, TaggedSentence
 from training.rows import collate, ner_rows, qa_rows, sentiment_rows
 from training.tasks import IGNORED, NerHead
+from training.variety import spaced
 from worker.tokenizer import Tokenizer
 
 _TOKENIZER = Path(__file__).parents[3] / "models" / "minilm" / "tokenizer.json"
@@ -33,7 +34,7 @@ def test_sentiment_row_has_the_number_of_its_label(tokenizer: Tokenizer) -> None
 def test_first_piece_of_a_word_carries_its_label(tokenizer: Tokenizer) -> None:
     sentence = TaggedSentence(("Lovelace", "met", "Babbage"), ("B-PER", "O", "B-PER"))
 
-    row = ner_rows([sentence], tokenizer)[0]
+    row = ner_rows([spaced([sentence])], tokenizer)[0]
 
     # [CLS] love ##lace met bab ##ba ##ge [SEP]
     assert _labels(row.target) == ["-", "B-PER", "-", "O", "B-PER", "-", "-", "-"]
@@ -42,7 +43,7 @@ def test_first_piece_of_a_word_carries_its_label(tokenizer: Tokenizer) -> None:
 def test_parts_of_a_tagged_word_continue_its_entity(tokenizer: Tokenizer) -> None:
     sentence = TaggedSentence(("in", "Oslo/Bergen"), ("O", "B-LOC"))
 
-    row = ner_rows([sentence], tokenizer)[0]
+    row = ner_rows([spaced([sentence])], tokenizer)[0]
 
     # [CLS] in oslo / bergen [SEP]
     assert _labels(row.target) == ["-", "O", "B-LOC", "I-LOC", "I-LOC", "-"]
@@ -74,7 +75,7 @@ def test_windows_without_the_answer_point_to_cls() -> None:
 def test_batch_pads_inputs_with_zeros_and_targets_with_ignored(tokenizer: Tokenizer) -> None:
     sentences = [TaggedSentence(("Ada",), ("B-PER",)), TaggedSentence(("in", "old", "Oslo"), ("O", "O", "B-LOC"))]
 
-    batch = collate("ner", ner_rows(sentences, tokenizer), "cpu")
+    batch = collate("ner", ner_rows([spaced([sentence]) for sentence in sentences], tokenizer), "cpu")
 
     assert batch.input_ids.shape == batch.targets.shape == (2, 5)
     assert batch.attention_mask.tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]

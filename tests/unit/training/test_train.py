@@ -1,4 +1,4 @@
-"""A fine-tune on a few sentences of our own: it learns, it writes what a bundle is made of, it logs."""
+"""A fine-tune on a few sentences of our own: it learns, it writes what a bundle is made of, it logs, it resumes."""
 
 import gzip
 import json
@@ -10,14 +10,25 @@ import torch
 from rich.console import Console
 
 from training.bundle import make_bundle
-from training.rows import Batch
+from training.checkpoint import CHECKPOINT_FILE, ResumeError
+from training.encoders import WeightsError
 from training.settings import BundleSettings, TrainSettings
-from training.train import build_model, loss_of, rate_at, train
-from training.weights import load_model, load_pretrained
+from training.train import build_model, load_teachers, train
+from training.weights import load_model
 from worker.bundle import load_bundle
 
-_PHRASES = ("a warm delight", "so very good", "pure joy", "dull and grey", "a sad waste", "truly awful")
-_CONTEXT = "The lamp is green. The chair is red."
+_PHRASES = (
+    "a warm delight .",
+    "it is so very good .",
+    "this is pure joy",
+    "dull and grey all day .",
+    "a sad waste",
+    "truly awful",
+)
+_ANSWERS = {
+    "The lamp is green.": ("Which colour has the lamp?", "green"),
+    "The chair is red.": ("Which colour has the chair?", "red"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +36,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("data")
     phrases = "".join(f"{text}\t{int(number < 3)}\n" for number, text in enumerate(_PHRASES))
     tagged = "Ada B-PER\nlives O\nin O\nOslo B-LOC\n\nBob B-PER\nleft O\nParis B-LOC\n"
-    answers = [("Which colour has the lamp?", "green"), ("Which colour has the chair?", "red")]
-    questions = [
-        {"id": text, "question": question, "answers": [{"text": text, "answer_start": _CONTEXT.index(text)}]}
-        for question, text in answers
-    ]
-    squad = json.dumps({"data": [{"title": "t", "paragraphs": [{"context": _CONTEXT, "qas": questions}]}]})
     for split in ("train", "dev"):
         files = {
             "sst2": ("tsv", "sentence\tlabel\n" + phrases),
             "conll2003": ("txt", tagged),
-            "squad1": ("json", squad),
+            "squad1": ("json", json.dumps({"data": [_article(context) for context in _ANSWERS]})),
         }
         for name, (kind, text) in files.items():
             path = directory / name / f"{split}.{kind}.gz"
@@ -44,23 +49,49 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def _article(context: str) -> dict[str, object]:
+    question, answer = _ANSWERS[context]
+    found = [{"text": answer, "answer_start": context.index(answer)}]
+    asked = [{"id": answer, "question": question, "answers": found}]
+    return {"title": answer, "paragraphs": [{"context": context, "qas": asked}]}
+
+
 @pytest.fixture(scope="module")
-def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainSettings, dict[str, float]]:
+def trained(
+    data: Path, tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainSettings, dict[str, float]]:
     directory = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("datasets.config.HF_DATASETS_CACHE", directory / "cache")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{directory}/mlflow.db")
-        settings = TrainSettings(data=data, output=directory / "weights", epochs=12, batch_rows=4, learning_rate=3e-4)
-        losses = train(settings, Console(quiet=True))
-    return settings, losses
+        settings = TrainSettings(
+            start=tiny_weights,
+            data=data,
+            output=directory / "weights",
+            sampling="round_robin",
+            epochs=10,
+            batch_rows=4,
+            learning_rate=1e-2,
+        )
+        figures = train(settings, Console(quiet=True))
+    return settings, figures
 
 
 def test_every_head_learns(trained: tuple[TrainSettings, dict[str, float]]) -> None:
-    _, losses = trained
+    _, figures = trained
 
-    assert losses["dev_sentiment_loss"] < 0.35  # log 2 = 0.69 before
-    assert losses["dev_ner_loss"] < 1.1  # log 9 = 2.2 before
-    assert losses["dev_qa_loss"] < 1.5  # about log 17 = 2.8 before
+    assert figures["train_sentiment_loss"] < 0.5  # log 2 = 0.69 before
+    assert figures["dev_ner_loss"] < 1.1  # log 9 = 2.2 before
+    assert figures["train_qa_loss"] < 2.0  # about log 14 = 2.6 before
+
+
+def test_what_is_held_out_is_scored(trained: tuple[TrainSettings, dict[str, float]]) -> None:
+    _, figures = trained
+
+    scores = {"sentiment_accuracy", "ner_f1", "qa_em", "qa_f1"}
+    losses = {f"{part}_{task}_loss" for part in ("train", "dev") for task in ("sentiment", "ner", "qa")}
+    assert set(figures) == scores | losses | {"loss"}
+    assert all(0 <= figures[name] <= 1 for name in scores)
 
 
 def test_weights_of_every_epoch_are_kept_and_the_last_is_current(
@@ -71,16 +102,48 @@ def test_weights_of_every_epoch_are_kept_and_the_last_is_current(
     epochs = sorted(settings.output.glob("epoch-*.safetensors"))
     assert len(epochs) == settings.epochs
     assert (settings.output / "weights.safetensors").read_bytes() == (
-        settings.output / f"epoch-{settings.epochs}.safetensors"
+        settings.output / f"epoch-{settings.epochs:.0f}.safetensors"
     ).read_bytes()
 
 
-def test_word_embeddings_stay_as_pretrained(trained: tuple[TrainSettings, dict[str, float]]) -> None:
+def test_a_finished_run_is_resumed_to_be_longer(
+    trained: tuple[TrainSettings, dict[str, float]], data: Path, tmp_path: Path
+) -> None:
+    settings, _ = trained
+    longer = settings.model_copy(update={"resume": True, "epochs": 10.5, "mlflow_tracking_uri": "", "output": tmp_path})
+    (tmp_path / CHECKPOINT_FILE).write_bytes((settings.output / CHECKPOINT_FILE).read_bytes())
+
+    train(longer, Console(quiet=True))
+
+    assert [path.name for path in tmp_path.glob("epoch-*.safetensors")] == ["epoch-11.safetensors"]
+
+
+def test_another_run_is_not_resumed(trained: tuple[TrainSettings, dict[str, float]]) -> None:
+    settings, _ = trained
+    other = settings.model_copy(update={"resume": True, "learning_rate": 1e-5, "mlflow_tracking_uri": ""})
+
+    with pytest.raises(ResumeError, match=r"learning_rate was 0\.01 and is 1e-05"):
+        train(other, Console(quiet=True))
+
+
+def test_nothing_is_resumed_without_a_checkpoint(data: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(start=tiny_weights, data=data, output=tmp_path, resume=True)
+
+    with pytest.raises(ResumeError, match="no checkpoint to resume from"):
+        train(settings, Console(quiet=True))
+
+
+def test_a_directory_without_teachers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"holds none of sentiment\.safetensors, ner"):
+        load_teachers(TrainSettings(teachers=tmp_path))
+
+
+def test_word_embeddings_stay_as_they_were(trained: tuple[TrainSettings, dict[str, float]], tiny_weights: Path) -> None:
     settings, _ = trained
 
     words = load_model(settings.output / "weights.safetensors").encoder.embeddings.word_embeddings.weight
 
-    assert torch.equal(words, load_pretrained().encoder.embeddings.word_embeddings.weight)
+    assert torch.equal(words, load_model(tiny_weights).encoder.embeddings.word_embeddings.weight)
 
 
 def test_trained_weights_become_a_bundle(trained: tuple[TrainSettings, dict[str, float]], tmp_path: Path) -> None:
@@ -89,56 +152,24 @@ def test_trained_weights_become_a_bundle(trained: tuple[TrainSettings, dict[str,
     make_bundle(BundleSettings(bundle=tmp_path, weights=settings.output / "weights.safetensors", version="0.2.0"))
 
     history = load_bundle(tmp_path).manifest.training
-    assert history["stage"] == "fine-tuned for 12 of 12 epochs"
+    assert history["stage"] == "fine-tuned for 50 of 50 steps"
     assert str(settings.output) not in json.dumps(history)  # paths of this machine are nobody's business
 
 
 def test_losses_of_every_epoch_are_logged(trained: tuple[TrainSettings, dict[str, float]]) -> None:
-    settings, losses = trained
+    settings, figures = trained
     client = mlflow.MlflowClient(settings.mlflow_tracking_uri)
     experiment = client.get_experiment_by_name("nlp")
     assert experiment is not None
 
     run = client.search_runs([experiment.experiment_id])[0]
 
-    assert run.data.params["learning_rate"] == "0.0003"
-    assert run.data.metrics == pytest.approx(losses)
+    assert run.data.params["learning_rate"] == "0.01"
+    assert {name: run.data.metrics[name] for name in figures} == pytest.approx(figures)
     assert len(client.get_metric_history(run.info.run_id, "train_qa_loss")) == settings.epochs
 
 
-def test_padding_takes_no_share_of_an_answers_probability() -> None:
-    settings = TrainSettings()
-    model = build_model(settings).eval()
-    ids, target = torch.tensor([[101, 2073, 102, 3000, 102]]), torch.tensor([[3, 3]])
-    mask = torch.ones_like(ids)
-    types = torch.zeros_like(ids)
-    long_ids, long_mask, long_types = (torch.nn.functional.pad(tensor, (0, 4)) for tensor in (ids, mask, types))
-
-    with torch.inference_mode():
-        alone = loss_of(model, Batch("qa", ids, mask, types, target), settings)
-        beside = loss_of(model, Batch("qa", long_ids, long_mask, long_types, target), settings)
-
-    assert beside.item() == pytest.approx(alone.item(), abs=1e-5)
-
-
-def test_bfloat16_gives_nearly_the_same_loss() -> None:
-    model = build_model(TrainSettings()).eval()
-    ids = torch.tensor([[101, 2307, 102]])
-    batch = Batch("sentiment", ids, torch.ones_like(ids), torch.zeros_like(ids), torch.tensor([[1]]))
-
-    with torch.inference_mode():
-        exact, short = (loss_of(model, batch, TrainSettings(bf16=bf16)).item() for bf16 in (False, True))
-
-    assert short == pytest.approx(exact, abs=0.05)
-    assert short != exact
-
-
-def test_dropout_is_set_everywhere() -> None:
-    model = build_model(TrainSettings(dropout=0.25))
+def test_dropout_is_set_everywhere(tiny_weights: Path) -> None:
+    model = build_model(TrainSettings(start=tiny_weights, dropout=0.25))
 
     assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.25}
-
-
-@pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.0), (0.05, 0.5), (0.1, 1.0), (0.55, 0.5), (1.0, 0.0)])
-def test_rate_rises_and_falls_in_lines(progress: float, rate: float) -> None:
-    assert rate_at(progress, warmup=0.1) == pytest.approx(rate)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from training.model import TOKEN_TYPES, MultiTaskModel
-from training.weights import WeightsError, load_model, load_pretrained, save_weights
+from training.encoders import TOKEN_TYPES, WeightsError
+from training.model import MultiTaskModel
+from training.weights import load_model, load_pretrained, save_weights
 
 _TYPES = "e.embeddings.token_type_embeddings.weight"
 _WORDS = "e.embeddings.word_embeddings.weight"

@@ -1,0 +1,72 @@
+"""Sources vary what is trained on, never what is scored."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schemas.manifest import Window
+from training.data import LabelledText, Question, TaggedSentence
+from training.sources import NerSource, QaSource, SentimentSource
+from worker.tokenizer import Tokenizer
+
+_TOKENIZER = Path(__file__).parents[3] / "models" / "minilm" / "tokenizer.json"
+_PHRASES = [LabelledText("it 's dull", "negative"), LabelledText("a bright film", "positive")]
+_SENTENCES = [
+    TaggedSentence(("Ada", "met", name), ("B-PER", "O", "B-PER")) for name in ("Bob", "Eve", "Max", "Tom", "Ann")
+]
+_QUESTIONS = [
+    Question("1", "Lamps", "The lamp is green.", "Which colour is the lamp?", ("green",), (12,)),
+    Question("2", "Lamps", "The chair is red.", "Which colour is the chair?", ("red",), (13,)),
+    Question("3", "Boats", "The boat is blue.", "Which colour is the boat?", ("blue",), (12,)),
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(_TOKENIZER, Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30), 8)
+
+
+def test_plain_rows_are_the_same_at_every_call(tokenizer: Tokenizer) -> None:
+    source = SentimentSource(_PHRASES, tokenizer)
+
+    first, second = ([row.window.input_ids.tolist() for row in source.rows([0, 1], None)] for _ in range(2))
+
+    assert first == second
+
+
+def test_varied_rows_follow_the_generator(tokenizer: Tokenizer) -> None:
+    source = SentimentSource(_PHRASES, tokenizer)
+
+    rows = [source.rows([0] * 20, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    types = [[row.window.token_type_ids.tolist() for row in each] for each in rows]
+
+    assert types[0] == types[1] != types[2]
+    assert {row.target.tolist()[0] for row in rows[0]} == {0}
+
+
+def test_varied_sentences_go_on_with_those_that_follow(tokenizer: Tokenizer) -> None:
+    source = NerSource(_SENTENCES, tokenizer)
+
+    lengths = {len(row.window) for row in source.rows([0] * 40, np.random.default_rng(0))}
+
+    assert lengths == {5, 8, 14}  # one, two and four sentences of three tokens, [CLS] and [SEP]
+    assert {len(row.window) for row in source.rows([0, 4], None)} == {5}
+
+
+def test_some_questions_are_put_to_another_paragraph_of_their_article(tokenizer: Tokenizer) -> None:
+    source = QaSource(_QUESTIONS, tokenizer)
+
+    rows = source.rows([0] * 400, np.random.default_rng(0))
+    unanswerable = [row for row in rows if row.target.tolist() == [0, 0]]
+
+    assert 2 <= len(unanswerable) <= 40  # 6 % of 400, half of them drawn with their own paragraph
+    assert len({row.window.input_ids.tobytes() for row in unanswerable}) == 1  # never the boat: another article
+
+
+def test_a_question_without_another_paragraph_keeps_its_own(tokenizer: Tokenizer) -> None:
+    source = QaSource(_QUESTIONS, tokenizer)
+
+    rows = source.rows([2] * 200, np.random.default_rng(0))
+
+    assert all(row.target.tolist() != [0, 0] for row in rows)
