@@ -249,8 +249,8 @@ GATEWAY = Row(
             ),
         ),
         Panel(
-            "Connected", "none", "1 while a gateway can send and read.",
-            (Query("nlp_gateway_broker_connected", "{{instance}}"),),
+            "Keys", "reqps", "Requests let in, by the name of the API key: one that stands still may be taken out.",
+            (Query(_rate("nlp_gateway_key_uses_total", "key", where='job="gateway"'), "{{key}}"),),
         ),
         Panel(
             "Bodies", "bytes", "Size of the accepted requests.",

@@ -10,13 +10,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from gateway.keys import hash_line, new_key
 from local.ports import free_port
 from schemas import CONTRACTS, NER, KafkaConnection, Topics
 from schemas.provision import create_topics
 from tests.integration.caller import Caller, Sending
+from tests.integration.gateway_processes import gateway_process, wait_for
 from tests.integration.kafka import KafkaBroker
 from tests.integration.polling import eventually
-from tests.integration.gateway_processes import gateway_process, wait_for
 from tests.integration.workers import WorkerProcess
 from tests.unit.deploy.promql import Labels, PromqlError, labels_of, questions, recordings, selectors
 
@@ -30,6 +31,7 @@ OF_PROMETHEUS = {
 }
 HAPPENS_RARELY = {"status": {"429", "5.."}, "alertstate": {"firing"}}
 """Values that a healthy system, which this test asks, does not show."""
+KEY = new_key()
 REQUESTS = {
     "sentiment": {"text": "Everyone loves it."},
     "ner": {"text": "Apple Inc. opened an office in London."},
@@ -54,7 +56,11 @@ async def exposed(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory)
     ports = {"worker": free_port(), "gateway": free_port()}
     worker = WorkerProcess(connection, topics, log, http_port=ports["worker"], commit_interval_s=0.1)
     worker.start()
-    told = {"KAFKA_BOOTSTRAP_SERVERS": connection.bootstrap_servers, "NLP_TOPIC_PREFIX": topics.prefix}
+    told = {
+        "KAFKA_BOOTSTRAP_SERVERS": connection.bootstrap_servers,
+        "NLP_TOPIC_PREFIX": topics.prefix,
+        "NLP_GATEWAY_API_KEYS": hash_line("caller", KEY),
+    }
     try:
         with gateway_process(ports["gateway"], told):
             await worker.ready()
@@ -73,7 +79,8 @@ async def exposed(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory)
 async def _ask_everything(gateway: str, connection: KafkaConnection, topics: Topics) -> None:
     wait_for(f"{gateway}/health/ready", 200)
     for contract in CONTRACTS:
-        answer = httpx.post(f"{gateway}/predict/{contract.name}", json=REQUESTS[contract.name], timeout=30.0)
+        path, shown = f"/predict/{contract.name}", {"Authorization": f"Bearer {KEY}"}
+        answer = httpx.post(f"{gateway}{path}", json=REQUESTS[contract.name], headers=shown, timeout=30.0)
         assert answer.status_code == 200, answer.text
     good = b'{"text": "Apple Inc. opened an office in London."}'
     async with Caller(connection, topics) as caller:
