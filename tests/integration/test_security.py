@@ -3,32 +3,33 @@
 import asyncio
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from deadletters.__main__ import main as dead_letters
+from local.demo import main as demo
 from local.ports import free_port
 from schemas import Topics
+from schemas.provision import main as provision_topics
 from tests.integration.caller import Caller, Sending
 from tests.integration.commands import Ended, run_command
 from tests.integration.gateways import ready_gateway, until
 from tests.integration.polling import eventually
 from tests.integration.secure import NOBODY, SecureBroker, secure_broker
-from tests.integration.workers import WorkerProcess
+from tests.integration.workers import WorkerProcess, worker_environment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 DOCUMENTED = re.findall(r"^kafka-acls\.sh .+$", Path("docs/security.md").read_text(), re.MULTILINE)
 TOPICS = Topics()
-PROCESSES = {
-    "worker": ("worker",),
-    "gateway": ("gateway",),
-    "topics": ("schemas.provision",),
-    "demo": ("local.demo",),
-    "dead letters": ("deadletters", "list"),
+COMMANDS: dict[str, Callable[[], int]] = {
+    "topics": lambda: provision_topics([]),
+    "demo": demo,
+    "dead letters": lambda: dead_letters(["list"]),
 }
 
 
@@ -64,14 +65,24 @@ def complaints(errors: str) -> list[str]:
     ids=["password", "authority", "rights"],
 )
 async def test_whoever_is_refused_says_why_in_one_line_and_ends(
-    secure: SecureBroker, wrong: dict[str, object], said: str
+    secure: SecureBroker,
+    wrong: dict[str, object],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     refused = secure.connection(NOBODY).model_copy(update=wrong)
     ports = {"NLP_WORKER_HTTP_PORT": str(free_port()), "NLP_GATEWAY_PORT": str(free_port())}
+    for name, value in worker_environment(refused, TOPICS).items():
+        monkeypatch.setenv(name, value)
 
-    ended = await asyncio.gather(*[run_command(refused, TOPICS, *words, **ports) for words in PROCESSES.values()])
+    services = [run_command(refused, TOPICS, service, **ports) for service in ("worker", "gateway")]
+    ended = dict(zip(("worker", "gateway"), await asyncio.gather(*services), strict=True))
+    for name, command in COMMANDS.items():
+        status = await asyncio.to_thread(command)
+        ended[name] = Ended(status, *capsys.readouterr())
 
-    for name, process in zip(PROCESSES, ended, strict=True):
+    for name, process in ended.items():
         assert process.status == 1, f"{name}: {process}"
         (line,) = complaints(process.errors)
         assert re.search(said, line), f"{name}: {line}"

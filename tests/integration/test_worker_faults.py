@@ -143,7 +143,7 @@ async def _done(caller: Caller, load: Load, count: int) -> None:
 async def test_an_event_time_that_outputs_refuse_stops_nothing(connection: KafkaConnection, tmp_path: Path) -> None:
     topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}.")
     any_time = {"message.timestamp.after.max.ms": str(2**63 - 1)}
-    await _create(connection, NewTopic(topics.sentiment_requests, 1, 1, topic_configs=any_time))
+    await _create(connection, NewTopic(topics.sentiment_requests, topics.partitions, 1, topic_configs=any_time))
     await create_topics(connection, topics)
     tomorrow_ms = round(1_000 * (time.time() + 86_400))
     worker = WorkerProcess(connection, topics, tmp_path / "worker.log")
