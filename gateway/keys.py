@@ -1,6 +1,6 @@
 """The API keys that callers may show: kept as hashes, several at once, read again when their file changes.
 
-    python -m gateway.keys NAME     makes a key, and prints it with the line for the file
+    python -m gateway.keys NAME >> FILE     makes a key, adds its hash to the file, and shows the key this once
 
 A key is 256 random bits, so one round of SHA-256 keeps it: nobody can try them out, which is all that a slow password
 hash is against, and that would cost every request some 50 ms of CPU.
@@ -135,9 +135,9 @@ def _read(file: Path) -> tuple[object, str | None]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print a new key and its line; return the exit status."""
+    """Print the line of a new key, and the key itself on standard error; return the exit status."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m gateway.keys NAME", file=sys.stderr)
+        print("usage: python -m gateway.keys NAME >> FILE", file=sys.stderr)
         return 2
     key = new_key()
     try:
@@ -145,7 +145,8 @@ def main(arguments: list[str]) -> int:
     except KeysError as error:
         print(f"gateway.keys: {error.detail}", file=sys.stderr)
         return 2
-    print(f"key   {key}", f"line  {line}", sep="\n")
+    print(line)
+    print(f"the key of {arguments[0]}, shown this once: {key}", file=sys.stderr)
     return 0
 
 

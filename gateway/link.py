@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -57,7 +57,8 @@ class KafkaLink:
         self._partition = settings.reply_partition
         self._next_offset: int | None = None
         self._broken = asyncio.Event()
-        self._undelivered: set[asyncio.Future[object]] = set()
+        self._has_gap = asyncio.Event()
+        self._undelivered: dict[asyncio.Future[object], AIOKafkaProducer] = {}
         self._was_ever_ready = False
         self._unready_reason: str | None = "not connected yet"
 
@@ -94,22 +95,23 @@ class KafkaLink:
         `on_failed` is called if the broker does not take it.
         Raises `BrokerUnavailable`, or `RecordTooLarge` for what the producer would not send.
         """
-        if self._producer is None or self._unready_reason is not None:
+        producer = self._producer
+        if producer is None or self._unready_reason is not None:
             raise BrokerUnavailable(self._unready_reason or "not connected")
         try:
-            delivery: asyncio.Future[object] = await self._producer.send(topic, value, key, headers=headers)
+            delivery: asyncio.Future[object] = await producer.send(topic, value, key, headers=headers)
         except MessageSizeTooLargeError:
             limit = self._max_request_bytes
             raise RecordTooLarge(f"the record and its headers have more than {limit} bytes", limit=limit) from None
         except KafkaError as error:
             self._break(error)
             raise BrokerUnavailable("the broker did not take the request") from error
-        self._undelivered.add(delivery)
+        self._undelivered[delivery] = producer
         delivery.add_done_callback(lambda done: self._on_delivery(done, on_failed))
         return delivery.done
 
     def _on_delivery(self, delivery: "asyncio.Future[object]", on_failed: OnFailed) -> None:
-        self._undelivered.discard(delivery)
+        producer = self._undelivered.pop(delivery)
         if delivery.cancelled():
             return
         error = delivery.exception()
@@ -117,12 +119,21 @@ class KafkaLink:
             return
         if isinstance(error, MessageSizeTooLargeError):
             on_failed(RecordTooLarge("the request has more bytes than its topic takes"))
-        else:
-            on_failed(BrokerUnavailable("the broker did not take the request"))
-        self._break(error)
+            self._leave_gap(producer)
+            return
+        on_failed(BrokerUnavailable("the broker did not take the request"))
+        # What follows a gap fails as well, and that one is being mended.
+        if producer is self._producer and not self._has_gap.is_set():
+            self._break(error)
+
+    def _leave_gap(self, producer: AIOKafkaProducer) -> None:
+        # A failed batch leaves a gap in an idempotent producer's sequence of that partition, and the broker refuses all
+        # that follow on it. The connection is sound: one caller's large record must not cost the others theirs.
+        self._metrics.send_failures.inc()
+        if producer is self._producer:
+            self._has_gap.set()
 
     def _break(self, error: BaseException) -> None:
-        # A failed batch leaves a gap in an idempotent producer's sequence, and the broker refuses all that follow.
         _log.warning("a request was not delivered: %s", type(error).__name__)
         self._metrics.send_failures.inc()
         self._broken.set()
@@ -136,21 +147,18 @@ class KafkaLink:
         self._producer = None
         self._unready_reason = reason
         self._metrics.connected.set(0)
-        for delivery in list(self._undelivered):
+        self._give_up(self._undelivered, reason)
+
+    @staticmethod
+    def _give_up(deliveries: Iterable[asyncio.Future[object]], reason: str) -> None:
+        for delivery in list(deliveries):
             if not delivery.done():
                 delivery.set_exception(BrokerUnavailable(reason))
 
     async def _run_session(self, on_reply: OnReply) -> bool:
         """Connect and carry until the connection is lost; returns whether it was ever there."""
         was_ready = False
-        producer = AIOKafkaProducer(
-            **self._options,
-            acks="all",
-            enable_idempotence=True,
-            max_batch_size=_BATCH_BYTES,
-            max_request_size=self._max_request_bytes,
-            request_timeout_ms=self._broker_timeout_ms,
-        )
+        producers = [self._new_producer()]
         # Earliest applies only when our position is gone with the topic: then every reply there is, is after it.
         consumer = AIOKafkaConsumer(
             **self._options,
@@ -160,8 +168,8 @@ class KafkaLink:
             request_timeout_ms=self._broker_timeout_ms,
         )
         try:
-            partition = await self._connect(producer, consumer)
-            self._producer = producer
+            partition = await self._connect(producers[0], consumer)
+            self._producer = producers[0]
             self._unready_reason = None
             was_ready = self._was_ever_ready = True
             self._metrics.connected.set(1)
@@ -169,11 +177,22 @@ class KafkaLink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_replies(consumer, partition, on_reply))
                 tasks.create_task(self._watch(consumer, partition))
+                tasks.create_task(self._mend_gaps(producers))
         except* (KafkaError, OSError, TimeoutError, _Unusable) as errors:
             self._lose(_describe(errors))
         finally:
-            await _close(producer, consumer)
+            await asyncio.gather(*map(_close_producer, producers), _close_consumer(consumer))
         return was_ready
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **self._options,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=self._max_request_bytes,
+            request_timeout_ms=self._broker_timeout_ms,
+        )
 
     @property
     def _broker_timeout_ms(self) -> int:
@@ -182,6 +201,7 @@ class KafkaLink:
     async def _connect(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> TopicPartition:
         """Start both and stand at the end of the reply partition, or where the last session stopped reading."""
         self._broken.clear()
+        self._has_gap.clear()
         async with asyncio.timeout(2 * self._settings.broker_timeout_s):
             await self._check_access()
             await producer.start()
@@ -211,9 +231,12 @@ class KafkaLink:
         missing = wanted - await consumer.topics()
         if missing:
             raise _Unusable(f"topics do not exist: {', '.join(sorted(missing))}")
-        for topic in wanted:
-            # Now, or the first request to each would wait for it.
-            await producer.partitions_for(topic)
+        await self._look_up_partitions(producer)
+
+    async def _look_up_partitions(self, producer: AIOKafkaProducer) -> None:
+        # Now, or the first request to each topic would wait for it.
+        for contract in CONTRACTS:
+            await producer.partitions_for(contract.requests(self._topics))
 
     async def _choose_partition(self, producer: AIOKafkaProducer) -> TopicPartition:
         there = await producer.partitions_for(self._topics.replies)
@@ -244,6 +267,25 @@ class KafkaLink:
             else:
                 raise _Unusable("the broker did not take a request")
 
+    async def _mend_gaps(self, producers: list[AIOKafkaProducer]) -> NoReturn:
+        """Put a new producer in the place of each that has a gap; `producers` has those that must be closed."""
+        while True:
+            await self._has_gap.wait()
+            fresh = self._new_producer()
+            producers.append(fresh)
+            async with asyncio.timeout(2 * self._settings.broker_timeout_s):
+                await fresh.start()
+                await self._look_up_partitions(fresh)
+            old, self._producer = self._producer, fresh
+            self._has_gap.clear()
+            assert old is not None
+            # Delivers what it still can, on the partitions without a gap.
+            await _finish(old.stop())
+            await _close_producer(old)
+            producers.remove(old)
+            left = [delivery for delivery, producer in self._undelivered.items() if producer is old]
+            self._give_up(left, "the broker did not take the request")
+
 
 def _describe(errors: BaseExceptionGroup[BaseException]) -> str:
     error: BaseException = errors
@@ -254,15 +296,20 @@ def _describe(errors: BaseExceptionGroup[BaseException]) -> str:
     return str(error) if isinstance(error, _Unusable) else f"no broker answers ({type(error).__name__})"
 
 
-async def _close(producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
-    """Close both within a bound, whatever state they are in, though aiokafka offers that for neither.
+async def _close_producer(producer: AIOKafkaProducer) -> None:
+    """Close it within a bound, whatever state it is in, which aiokafka does not offer.
 
     What the broker has not confirmed is given up: nobody waits for it any more, and it is expired soon.
     """
     # An idempotent producer with unconfirmed records never stops while its broker is away.
     await _finish(producer._sender.close())  # noqa: SLF001
     producer._message_accumulator._batches.clear()  # noqa: SLF001
-    await asyncio.gather(_finish(producer.stop()), _finish(consumer.stop()))
+    await _finish(producer.stop())
+
+
+async def _close_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Close it within a bound, too."""
+    await _finish(consumer.stop())
     # A consumer with an open request raises that request's cancellation before it has closed its connections.
     await _finish(consumer._client.close())  # noqa: SLF001
 

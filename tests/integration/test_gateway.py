@@ -271,7 +271,7 @@ async def _was_sent(connection: KafkaConnection, topics: Topics) -> bool:
     return sum(ends) == 1
 
 
-async def test_a_request_that_its_topic_refuses_disturbs_no_later_one(
+async def test_a_request_that_its_topic_refuses_disturbs_no_other(
     connection: KafkaConnection, fresh_topics: Topics
 ) -> None:
     admin = AIOKafkaAdminClient(**connection.client_options())
@@ -282,11 +282,23 @@ async def test_a_request_that_its_topic_refuses_disturbs_no_later_one(
 
     async with answering(connection, fresh_topics, echo), ready_gateway(connection, fresh_topics) as gateway:
         await until(lambda: _is_refused(gateway))  # the broker takes its time to apply the limit
-        await until(lambda: gateway.metric("nlp_gateway_broker_connection_losses_total"))
-        await until(gateway.is_ready)
-        answered = [(await gateway.ask("ner", {"text": "small"})).status_code for _ in range(20)]
+        for _ in range(5):
+            others = [asyncio.create_task(gateway.ask("sentiment", {"text": "small"})) for _ in range(10)]
+            refused = await gateway.ask("ner", {"text": "x" * 5_000})
+            others += [asyncio.create_task(gateway.ask("sentiment", {"text": "small"})) for _ in range(10)]
+            answered = {(await other).status_code for other in others}
 
-    assert answered == [200] * 20
+            assert (refused.json()["code"], answered) in (("record_too_large", {200}), ("broker_unavailable", {200}))
+        await until(lambda: _is_answered(gateway))
+        later = [(await gateway.ask("ner", {"text": "small"})).status_code for _ in range(20)]
+        losses = await gateway.metric("nlp_gateway_broker_connection_losses_total")
+
+    assert later == [200] * 20
+    assert losses == 0
+
+
+async def _is_answered(gateway: Gateway) -> bool:
+    return (await gateway.ask("ner", {"text": "small"})).status_code == 200
 
 
 async def _is_refused(gateway: Gateway) -> bool:

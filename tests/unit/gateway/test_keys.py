@@ -157,11 +157,17 @@ def test_a_file_that_gets_worse_leaves_the_keys_as_they_were_and_says_so_once(
     assert known.owner_of(new) == "app"
 
 
-def test_the_command_prints_a_key_and_the_line_that_knows_it() -> None:
-    done = subprocess.run([sys.executable, "-m", "gateway.keys", "app-1"], capture_output=True, text=True, check=True)
-    said = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+def test_the_command_adds_to_a_file_what_knows_the_key_that_it_shows(file: Path) -> None:
+    shown = []
+    for name in ("app-1", "app-2"):
+        with file.open("a") as lines:
+            command = [sys.executable, "-m", "gateway.keys", name]
+            done = subprocess.run(command, stdout=lines, stderr=subprocess.PIPE, text=True, check=True)
+        shown.append(done.stderr.split()[-1])
+    known = ApiKeys("", file)
 
-    assert ApiKeys(said["line"], None).owner_of(said["key"]) == "app-1"
+    assert [known.owner_of(key) for key in shown] == ["app-1", "app-2"]
+    assert not any(key in file.read_text() for key in shown)
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--help"], ["two words"]])
