@@ -28,7 +28,7 @@ from training.export import OUTPUTS, ExportError, export
 from training.quantize import quantize
 from training.settings import WEIGHTS_FILE, BundleSettings
 from training.tasks import HEAD_TYPES
-from training.tracking import track_bundle
+from training.tracking import TrackingError, track_bundle
 from training.weights import load_model
 
 WINDOW = Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30)
@@ -142,7 +142,10 @@ def main() -> None:
         sys.exit(f"No bundle was made: {wrong}")
     for name in manifest.files:
         print(f"{settings.bundle / name}: {(settings.bundle / name).stat().st_size / 1e6:.1f} MB")
-    track_bundle(settings, manifest)
+    try:
+        track_bundle(settings, manifest)
+    except TrackingError as wrong:
+        sys.exit(f"The bundle was made, but not logged: {wrong}")
 
 
 if __name__ == "__main__":

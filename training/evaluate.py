@@ -16,17 +16,21 @@ from training.card import SECTIONS, Metrics, tables
 from training.data import DataError
 from training.encoders import WeightsError
 from training.export import ExportError, save_float_model
+from training.figures import draw
 from training.reading import Reader, ReadSet, progress_bars, uncalibrated
 from training.reliability import calibration_error
 from training.robustness import measure_robustness
 from training.sets import load_reported
 from training.settings import WEIGHTS_FILE, EvaluateSettings
-from training.tracking import TrackingError, track_metrics
+from training.tracking import TrackingError, track_metrics, track_plots, tracked_run
 from worker.bundle import Bundle, load_bundle
 
 
-def measure(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> Metrics:
-    """Return the metrics of each part that is asked for; raises `DataError`, `WeightsError` or `ExportError`."""
+def measure(bundle: Bundle, settings: EvaluateSettings, progress: Progress, is_tracked: bool = False) -> Metrics:
+    """Return the metrics of each part that is asked for; raises `DataError`, `WeightsError` or `ExportError`.
+
+    Where `is_tracked`, the plots of what is served go to the MLflow run that is open.
+    """
     metrics: Metrics = {}
     if "fp32" in settings.parts:
         save_float_model(bundle.directory / WEIGHTS_FILE, bundle.directory)
@@ -37,6 +41,9 @@ def measure(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> M
         read = _read_reported(reader, "int8", settings)
         metrics["int8"] = score(bundle, read)
         metrics["calibration"] = measure_calibration(bundle, read)
+        if is_tracked:
+            for each in read:
+                track_plots(draw(each, bundle.manifest))
     if "robustness" in settings.parts:
         metrics["robustness"] = measure_robustness(reader, bundle, settings.data, settings.limit)
     return metrics
@@ -82,19 +89,24 @@ def main() -> None:
     console = Console()
     try:
         bundle = load_bundle(settings.bundle)
+        if settings.limit is None:
+            _score_whole(bundle, settings, console)
+            return
         with progress_bars(console) as progress:
-            metrics = measure(bundle, settings, progress)
-    except (BundleError, DataError, ExportError, WeightsError) as wrong:
+            show(measure(bundle, settings, progress), console)
+    except (BundleError, DataError, ExportError, TrackingError, WeightsError) as wrong:
         sys.exit(f"Nothing was scored: {wrong}")
-    show(metrics, console)
-    if settings.limit is not None:
-        console.print(f"Only {settings.limit} records of each set: nothing was written.")
-        return
-    record(bundle, metrics)
-    try:
+    console.print(f"Only {settings.limit} records of each set: nothing was written.")
+
+
+def _score_whole(bundle: Bundle, settings: EvaluateSettings, console: Console) -> None:
+    title = f"evaluate {bundle.manifest.name} {bundle.manifest.version}"
+    with tracked_run(settings, title) as is_tracked:
+        with progress_bars(console) as progress:
+            metrics = measure(bundle, settings, progress, is_tracked)
+        show(metrics, console)
+        record(bundle, metrics)
         track_metrics(settings, bundle.manifest, metrics)
-    except TrackingError as wrong:
-        sys.exit(f"Scored and written, but not logged: {wrong}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 This file and the packages `worker` and `schemas` travel with the model version; `mlflow.pyfunc.load_model` runs it.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ INPUT_EXAMPLE = [
 
 
 class Enrichment(PythonModel):
-    """Answers documents, one a row; a column that is left out has the record's own default."""
+    """Answers documents, one a row; a column that is left out, or None, has the record's own default."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the bundle that was registered with this code; raises `BundleError` where its sums do not fit."""
@@ -88,13 +87,9 @@ class Enrichment(PythonModel):
 
 
 def _document(row: dict[str, Any]) -> DocumentRequest:
-    """Return a row as a record: pandas has arrays for lists, and a NaN for what is missing."""
+    """Return a row as a record; MLflow gives arrays for lists, and None where a row leaves out what others have."""
     values = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in row.items()}
-    return DocumentRequest(**{name: value for name, value in values.items() if not _is_missing(value)})
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return DocumentRequest(**{name: value for name, value in values.items() if value is not None})
 
 
 set_model(Enrichment())

@@ -36,6 +36,7 @@ PLOTS_PATH = "plots"
 
 log = logging.getLogger("training.tracking")
 
+_OPEN = "RUNNING"
 _PARAMETER_CHARS = 500  # what MLflow's oldest supported servers take
 _MLFLOW_DEFAULTS = {
     # 14 s until a server that is not there is said to be missing; MLflow's own 7 take four minutes.
@@ -53,8 +54,9 @@ class TrackingError(Exception):
 def tracked_run(settings: Settings, name: str, run_id: str | None = None) -> Iterator[bool]:
     """Open an MLflow run for the block and yield True, or do nothing and yield False where no server is set.
 
-    Inside another tracked block, what is logged goes to the run that is open. `run_id` goes on with an earlier run, as
-    `MLFLOW_RUN_ID` does over several commands. Raises `TrackingError` where the server does not answer.
+    Inside another tracked block, what is logged goes to the run that is open; and so it does in the commands that such
+    a block starts with its `open_run_id` as `MLFLOW_RUN_ID`. `run_id` goes on with an earlier run. Raises
+    `TrackingError` where the server does not answer.
     """
     if not settings.mlflow_tracking_uri:
         yield False
@@ -62,25 +64,37 @@ def tracked_run(settings: Settings, name: str, run_id: str | None = None) -> Ite
     if mlflow.active_run() is not None:
         yield True
         return
-    _open(settings.mlflow_tracking_uri, name, run_id)
+    is_ours = _open(settings.mlflow_tracking_uri, name, run_id)
     # Also by Ctrl-C: the run must say how it ended.
     try:
         yield True
     except BaseException as fault:
-        _close("KILLED" if isinstance(fault, KeyboardInterrupt) else "FAILED")
+        _close(_status_of(fault) if is_ours else _OPEN)
         raise
-    _close("FINISHED")
+    _close("FINISHED" if is_ours else _OPEN)
 
 
-def _open(uri: str, name: str, run_id: str | None) -> None:
+def _open(uri: str, name: str, run_id: str | None) -> bool:
+    """Open the run; return whether it is ours to end, and not that of a process that waits for us."""
     for variable, default in _MLFLOW_DEFAULTS.items():
         os.environ.setdefault(variable, default)
     mlflow.set_tracking_uri(uri)
     try:
         mlflow.set_experiment(EXPERIMENT)
-        mlflow.start_run(run_id=run_id, run_name=name, log_system_metrics=True)
+        inherited = None if run_id else os.environ.get("MLFLOW_RUN_ID")
+        is_ours = inherited is None or MlflowClient().get_run(inherited).info.status != _OPEN
+        known = run_id or inherited
+        # One process measures the machine. A run that is known keeps its name.
+        mlflow.start_run(known, run_name=None if known else name, log_system_metrics=is_ours)
     except MlflowException as fault:
         raise TrackingError(f"no MLflow at {uri}: {_first_line(fault)}") from fault
+    return is_ours
+
+
+def _status_of(fault: BaseException) -> str:
+    if isinstance(fault, SystemExit) and not fault.code:
+        return "FINISHED"
+    return "KILLED" if isinstance(fault, KeyboardInterrupt) else "FAILED"
 
 
 def _close(status: str) -> None:
@@ -141,10 +155,8 @@ def track_bundle(settings: Settings, manifest: Manifest) -> None:
             log_files(settings.bundle, (QUANTIZED_MODEL_FILE, TOKENIZER_FILE, MANIFEST_FILE, CARD_FILE))
 
 
-def track_metrics(
-    settings: Settings, manifest: Manifest, metrics: Metrics, figures: Mapping[str, Figure] | None = None
-) -> None:
-    """Log what was measured of a bundle, each metric as `<precision>_<name>`, and the plots of it."""
+def track_metrics(settings: Settings, manifest: Manifest, metrics: Metrics) -> None:
+    """Log what was measured of a bundle, each metric as `<precision>_<name>`."""
     with tracked_run(settings, f"evaluate {manifest.name} {manifest.version}") as is_tracked:
         if is_tracked:
             log_identity(manifest)
@@ -156,7 +168,6 @@ def track_metrics(
                         for name, value in each.items()
                     }
                 )
-            track_plots(figures or {})
             # The fp32 graph is beside the bundle only when it was scored just now.
             float_model = (FLOAT_MODEL_FILE,) if "fp32" in metrics else ()
             log_files(settings.bundle, (*float_model, METRICS_FILE, MANIFEST_FILE))
