@@ -12,6 +12,7 @@ import deadletters.settings
 import gateway.settings
 import worker.app
 import worker.settings
+from deploy.compose import env_example
 from schemas import KafkaConnection, Limits, Topics
 from schemas.headers import ReplyHeaderNames
 from schemas.topics import OUTPUT_BYTES
@@ -29,39 +30,18 @@ READ_BY: dict[str, tuple[type[BaseSettings], ...]] = {
     "worker": (*_WIRE, worker.settings.Settings, deadletters.settings.Settings),
     "gateway": (*_WIRE, gateway.settings.Settings),
 }
-FIXED = {
-    # The images say these: ports inside of containers have no reason to change, and health checks know them.
-    *("NLP_WORKER_HTTP_HOST", "NLP_WORKER_HTTP_PORT", "NLP_GATEWAY_HOST", "NLP_GATEWAY_PORT"),
-    *("NLP_WORKER_BUNDLE_CACHE", "NLP_GATEWAY_HEALTH_NEEDS_KEY"),
-    # One value for all replicas would be wrong for all but one.
-    *("NLP_WORKER_INSTANCE", "NLP_GATEWAY_REPLY_PARTITION"),
-}
-MADE_HERE = {"KAFKA_BOOTSTRAP_SERVERS", "MLFLOW_TRACKING_URI", "NLP_WORKER_BUNDLE"}
-"""Settings whose default is another in containers."""
-
 each_service = pytest.mark.parametrize("name", SERVICES)
 each_of_ours = pytest.mark.parametrize("name", OURS)
 
 
-def variables(settings: type[BaseSettings]) -> dict[str, Any]:
-    """Return the fields of a settings class by their variable."""
-    prefix = settings.model_config.get("env_prefix", "")
-    return {
-        field.validation_alias if isinstance(field.validation_alias, str) else f"{prefix}{name}".upper(): field
-        for name, field in settings.model_fields.items()
-        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings))
-    }
-
-
-def examples() -> dict[str, tuple[str, str]]:
-    """Return the variables of .env.example with their values and what is said of them."""
-    found = re.findall(r"((?:^# .*\n)+)^#([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
-    return {name: (value, " ".join(said.replace("# ", "").split("\n")).strip()) for said, name, value in found}
+def examples() -> dict[str, str]:
+    """Return the variables of .env.example about which something is said, with their values."""
+    return dict(re.findall(r"^# .+\n#([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", READ_BY)
 def test_a_service_is_given_every_setting_that_it_reads_and_no_other(name: str) -> None:
-    known = {variable for settings in READ_BY[name] for variable in variables(settings)} - FIXED
+    known = {variable for settings in READ_BY[name] for variable in env_example.variables(settings)} - env_example.FIXED
 
     assert {given for given in SERVICES[name]["environment"] if not given.startswith("OTEL_")} == known
 
@@ -79,25 +59,18 @@ def test_the_example_has_every_variable_of_the_compose_file_and_no_other() -> No
     assert len(re.findall(r"^#?[A-Z_]+=", EXAMPLE, re.MULTILINE)) == len(examples())
 
 
-@pytest.mark.parametrize("settings", {settings: 0 for classes in READ_BY.values() for settings in classes})
-def test_the_example_says_of_our_settings_what_the_code_says(settings: type[BaseSettings]) -> None:
-    for variable, field in variables(settings).items():
-        if variable not in FIXED:
-            value, said = examples()[variable]
-            assert said == field.description
-            default = "" if field.is_required() or field.default is None else str(field.get_default())
-            shown = {"True": "true", "False": "false", "**********": "", "PydanticUndefined": ""}.get(default, default)
-            assert value == shown or variable in MADE_HERE
+def test_the_example_is_the_one_that_the_code_makes() -> None:
+    assert EXAMPLE == env_example.render(), "make manifests"
 
 
 def test_the_example_has_the_defaults_of_the_compose_file() -> None:
     for variable, default in re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", TEXT):
-        assert examples()[variable][0] == default
+        assert examples()[variable] == default
 
 
 def test_no_secret_has_a_default() -> None:
     secret = re.compile("PASSWORD$|API_KEYS$|OTLP_HEADERS$")
-    defaults = [value for variable, (value, _) in examples().items() if secret.search(variable)]
+    defaults = [value for variable, value in examples().items() if secret.search(variable)]
 
     assert defaults == [""] * 4
 
