@@ -1,12 +1,12 @@
 """One HTTP connection: uvicorn's own, with what it leaves unbounded.
 
-uvicorn waits without limit for a request's first byte, for the rest of its head, and for what is left of a body after
-the answer; its limit of connections counts them and takes them all in. Here a request that is not there in time ends
-its connection, a connection above the limit serves one request, of which only operators' are answered, and twice the
-limit is the end.
+uvicorn waits without limit for a request's first byte, for the rest of its head, for what is left of a body after the
+answer, and for a caller that does not read; its limit of connections counts them and takes them all in. Here a request
+that is not there in time ends its connection, and so does an answer that nobody takes; a connection above the limit
+serves one request, of which only operators' are answered, and twice the limit is the end.
 """
 
-from asyncio import Transport
+from asyncio import TimerHandle, Transport
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -33,6 +33,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self._late = self.loop.call_later(self.receive_s, self._on_late)
         self._is_waiting = True
+        self._unread: TimerHandle | None = None
         self._is_above_limit = len(self.connections) > self.max_connections
         if self._is_above_limit:
             self.app_state = {**self.app_state, _ABOVE_LIMIT: True}
@@ -56,6 +57,22 @@ class Connection(H11Protocol):
         """End the waiting."""
         self._late.cancel()
         super().connection_lost(exc)
+        self._stop_unread()
+
+    def pause_writing(self) -> None:
+        """Begin to wait until the caller has taken what was sent."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.receive_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        self._stop_unread()
+        super().resume_writing()
+
+    def _stop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, or more of it than a head may have, with a problem."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -114,6 +115,19 @@ async def test_a_body_that_nobody_reads_may_not_drip_on_after_the_answer() -> No
         assert await caller.is_closed()
         await dripping
     assert status == 200
+
+
+async def test_an_answer_that_nobody_takes_ends_the_connection() -> None:
+    async with gateway(receive_s=0.3) as served:
+        with socket.socket() as silent:
+            # The kernels' buffers take a good deal, so the file is asked for again and again.
+            silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            silent.connect(("127.0.0.1", served.port))
+            silent.sendall(b"GET /static/vendor/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+            connections = served.server.server_state.connections
+            await until(lambda: connections)
+
+            await until(lambda: not connections)
 
 
 async def test_a_second_request_may_drip_no_longer_than_the_first() -> None:
