@@ -62,6 +62,11 @@ COPY gateway gateway
 COPY training training
 RUN python -m compileall -q --invalidation-mode unchecked-hash . && chmod -R u=rwX,go=rX .
 
+FROM python AS models
+WORKDIR /app
+COPY models models
+RUN chmod -R u=rwX,go=rX models
+
 # Labels come last: they change with every commit, and nothing has to be built anew for them.
 
 FROM python AS training
@@ -69,18 +74,18 @@ FROM python AS training
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 COPY --from=training-packages /opt/venv /opt/venv
 WORKDIR /app
-# What is trained stays in a volume, and so do the sets and what torch compiled.
+# What is trained, what is fetched and what torch compiles stays in a volume.
 ENV HF_HOME=/var/lib/nlp/huggingface \
-    TORCHINDUCTOR_CACHE_DIR=/var/lib/nlp/torch \
-    NLP_TRAINING_OUTPUT=/var/lib/nlp/training
+    TORCHINDUCTOR_CACHE_DIR=/var/lib/nlp/torch
+RUN ln --symbolic /var/lib/nlp var
 COPY --from=code /app/schemas schemas
 COPY --from=code /app/telemetry telemetry
 COPY --from=code /app/worker worker
 COPY --from=code /app/training training
-COPY models models
+COPY --from=models /app/models models
 USER 10001:10001
 STOPSIGNAL SIGTERM
-CMD ["python", "-m", "training.train"]
+CMD ["python", "-m", "training.pipeline"]
 ARG VERSION=0 REVISION=unknown CREATED=unknown
 LABEL org.opencontainers.image.title="Streaming NLP: training" \
       org.opencontainers.image.description="Fine-tunes, exports, quantizes and scores the model bundle" \
@@ -142,8 +147,8 @@ COPY --from=worker-packages /opt/venv /opt/venv
 WORKDIR /app
 # What the worker reads of the bundle, without the weights it was made from.
 ARG BUNDLE=models/minilm
-COPY ${BUNDLE}/manifest.json ${BUNDLE}/metrics.json ${BUNDLE}/README.md ${BUNDLE}/tokenizer.json ${BUNDLE}/model.quant.onnx \
-    bundle/
+COPY --from=models /app/${BUNDLE}/manifest.json /app/${BUNDLE}/metrics.json /app/${BUNDLE}/README.md \
+    /app/${BUNDLE}/tokenizer.json /app/${BUNDLE}/model.quant.onnx bundle/
 COPY --from=code /app/healthcheck.py ./
 COPY --from=code /app/schemas schemas
 COPY --from=code /app/telemetry telemetry

@@ -68,9 +68,10 @@ schemas: .venv-dev ## Write the JSON Schemas of all records
 	@$(DEV)/python -m schemas.generate
 
 .PHONY: manifests
-manifests: .venv-dev ## Write Grafana's dashboard and the cluster's alert rules anew
+manifests: .venv-dev ## Write Grafana's dashboard, the cluster's alert rules and .env.example anew
 	@$(DEV)/python -m deploy.grafana.dashboard
 	@$(DEV)/python -m deploy.kubernetes.prometheus_rule
+	@$(DEV)/python -m deploy.compose.env_example
 
 .PHONY: bundle
 bundle: .venv-dev ## Make the model bundle from the trained weights
