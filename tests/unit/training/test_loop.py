@@ -84,29 +84,30 @@ def test_lower_layers_learn_slower_and_vectors_do_not_decay(settings: TrainSetti
 
     groups = parameter_groups(model, settings)
 
-    rate_of = {id(weight): group for group in groups for weight in group["params"]}
-    top, bottom = model.encoder.encoder.layer[1], model.encoder.encoder.layer[0]
-    assert rate_of[id(model.heads["ner"].linear.weight)]["highest"] == 1e-3
-    assert rate_of[id(top.output.dense.weight)]["highest"] == 5e-4
-    assert rate_of[id(bottom.output.dense.weight)]["highest"] == pytest.approx(1e-3 / 2**2)
-    assert rate_of[id(bottom.output.dense.bias)]["weight_decay"] == 0.0
-    assert rate_of[id(bottom.output.dense.weight)]["weight_decay"] == settings.weight_decay
-    assert id(model.encoder.embeddings.word_embeddings.weight) not in rate_of
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    group_of = {names[id(weight)]: group for group in groups for weight in group["params"]}
+    top, bottom = "encoder.encoder.layer.1.output.dense", "encoder.encoder.layer.0.output.dense"
+    assert group_of["heads.ner.linear.weight"]["highest"] == 1e-3
+    assert group_of[f"{top}.weight"]["highest"] == 5e-4
+    assert group_of[f"{bottom}.weight"]["highest"] == pytest.approx(1e-3 / 2**2)
+    assert group_of[f"{bottom}.bias"]["weight_decay"] == 0.0
+    assert group_of[f"{bottom}.weight"]["weight_decay"] == settings.weight_decay
+    assert "encoder.embeddings.word_embeddings.weight" not in group_of
 
 
 def test_a_teacher_is_followed_at_first(sources: dict[str, Source], settings: TrainSettings) -> None:
     settings = settings.model_copy(update={"dropout": 0.0, "average": 0.0})
-    teacher = build_model(settings)
+    teacher, sure = build_model(settings), torch.tensor([4.0, -4.0])  # that all is negative
     with torch.no_grad():
-        teacher.heads["sentiment"].linear.weight.zero_()
-        teacher.heads["sentiment"].linear.bias.copy_(torch.tensor([4.0, -4.0]))  # sure that all is negative
+        teacher.head("sentiment").linear.weight.zero_()
+        teacher.head("sentiment").linear.bias.copy_(sure)
     only = {"sentiment": sources["sentiment"]}
     torch.manual_seed(0)
     loop = Loop(build_model(settings), only, settings, teachers={"sentiment": teacher.eval()})
 
     with torch.inference_mode():
         logits = logits_of(loop.model, loop._batch("sentiment", 0), settings)
-    expected = -(teacher.heads["sentiment"].linear.bias.softmax(0) * logits.log_softmax(-1)).sum(-1).mean().item()
+    expected = -(sure.softmax(0) * logits.log_softmax(-1)).sum(-1).mean().item()
 
     assert next(iter(loop.steps()))[1] == pytest.approx(expected, abs=1e-5)
 

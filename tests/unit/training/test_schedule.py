@@ -11,7 +11,8 @@ _PASSES = {"sentiment": 400, "ner": 100, "qa": 900}
 
 
 def _sizes(count: int, longest: int = 300) -> list[int]:
-    return np.random.default_rng(count).integers(3, longest, count).tolist()
+    sizes: list[int] = np.random.default_rng(count).integers(3, longest, count).tolist()
+    return sizes
 
 
 def test_every_pass_sees_each_example_once_in_another_order() -> None:

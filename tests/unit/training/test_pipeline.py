@@ -1,0 +1,84 @@
+"""The steps come in order, the first that fails is the last, and its status is the run's."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from training.exits import Exit
+from training.pipeline import Step, plan, run
+from training.settings import PipelineSettings
+
+
+def _settings(directory: Path, **changed: object) -> PipelineSettings:
+    return PipelineSettings.model_validate(
+        {"output": directory, "bundle": directory / "bundle", "data": directory / "sets", **changed}
+    )
+
+
+def _script(text: str, tolerated: frozenset[int] = frozenset()) -> Step:
+    return Step("script", (sys.executable, "-c", text), tolerated)
+
+
+def _titles(settings: PipelineSettings) -> list[str]:
+    return [step.title for step in plan(settings)]
+
+
+def test_steps_lead_from_the_sets_to_the_registry(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, mlflow_tracking_uri="http://127.0.0.1:1")
+
+    assert _titles(settings) == ["prepare", "train", "bundle", "calibrate", "evaluate", "gate", "register"]
+
+
+@pytest.mark.parametrize("changed", [{}, {"quick": True, "mlflow_tracking_uri": "http://127.0.0.1:1"}])
+def test_nothing_is_registered_without_mlflow_or_after_a_quick_run(tmp_path: Path, changed: dict[str, object]) -> None:
+    assert _titles(_settings(tmp_path, **changed))[-1] == "gate"
+
+
+def test_what_one_step_writes_the_next_one_reads(tmp_path: Path) -> None:
+    commands = {
+        step.title: step.command for step in plan(_settings(tmp_path, mlflow_tracking_uri="http://127.0.0.1:1"))
+    }
+
+    def value(title: str, flag: str) -> str:
+        return commands[title][commands[title].index(flag) + 1]
+
+    assert value("bundle", "--weights") == str(Path(value("train", "--output")) / "weights.safetensors")
+    assert {value(title, "--bundle") for title in ("bundle", "calibrate", "evaluate", "gate", "register")} == {
+        str(tmp_path / "bundle")
+    }
+    assert value("gate", "--gate-report") == value("register", "--gate-report")
+
+
+def test_a_run_is_resumed_from_its_checkpoint_only(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, resume=True)
+
+    before = next(step for step in plan(settings) if step.title == "train")
+    (tmp_path / "checkpoint.pt").touch()
+    after = next(step for step in plan(settings) if step.title == "train")
+
+    assert "--resume" not in before.command
+    assert "--resume" in after.command
+
+
+def test_the_first_step_that_fails_ends_the_run_with_its_status(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    steps = [_script("pass"), _script(f"raise SystemExit({Exit.DATA:d})"), _script(f"open({str(mark)!r}, 'w')")]
+
+    assert run(steps, Console(quiet=True), {}) == Exit.DATA
+    assert not mark.exists()
+
+
+def test_a_quick_run_goes_on_after_the_gates_refusal(tmp_path: Path) -> None:
+    gate = list(plan(_settings(tmp_path, quick=True)))[-1]
+    steps = [_script(f"raise SystemExit({Exit.GATE:d})", gate.tolerated)]
+
+    assert run(steps, Console(quiet=True), {}) == 0
+
+
+def test_a_refusal_ends_every_other_run(tmp_path: Path) -> None:
+    gate = list(plan(_settings(tmp_path)))[-1]
+    steps = [_script(f"raise SystemExit({Exit.GATE:d})", gate.tolerated)]
+
+    assert run(steps, Console(quiet=True), {}) == Exit.GATE
