@@ -59,6 +59,8 @@ def main() -> int:
         # Ours says less of the caller and more of the answer.
         access_log=False,
         server_header=False,
+        # Nothing here asks for the caller's address, so nobody has to be believed about it.
+        proxy_headers=False,
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.shutdown_s,
     )

@@ -62,6 +62,8 @@ def create_app(
         description=_DESCRIPTION,
         lifespan=carrier.lifespan,
         openapi_url=None,
+        # A redirect would name the host that the caller's own header says.
+        redirect_slashes=False,
         telemetry=_telemetry(spans),
     )
     add_middleware(app, settings, metrics)

@@ -45,6 +45,7 @@ _RESULT: dict[str, Any] = {
         "NLP-Id": {"description": "The caller's id, or where the request lay.", "schema": {"type": "string"}},
         "NLP-Model": {"description": "Name, version and digest of the model.", "schema": {"type": "string"}},
         "NLP-Source": {"description": "`topic[partition]@offset` of the request.", "schema": {"type": "string"}},
+        "X-Request-ID": {"description": "The caller's, or a new one; on errors as well.", "schema": {"type": "string"}},
     },
 }
 _EXAMPLE_LIMIT = 100_000

@@ -1,14 +1,17 @@
 """Around every route: the request's id, security headers, CORS, and logs that keep a caller's text to themselves."""
 
+import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.faults import FaultMiddleware
 from gateway.keys import hash_line, new_key
 from schemas.headers import REQUEST_ID, first
 from telemetry.logs import LogFormat, configure_logging
@@ -197,3 +200,54 @@ async def test_a_request_is_logged_by_its_id_route_status_and_the_name_of_its_ke
     assert 0 < served["duration_s"] < 60
     assert (refused["status"], refused.get("caller")) == (401, None)
     assert key not in stream.getvalue()
+
+
+async def messages_of(app: ASGIApp, cancel_when: Callable[[], object] | None = None) -> list[Any]:
+    """Return what the app sends for one prediction; it is cancelled as soon as it is time."""
+    sent: list[Any] = []
+    body = iter([{"type": "http.request", "body": b'{"text": "x"}', "more_body": False}])
+
+    async def receive() -> Any:
+        for message in body:
+            return message
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/predict/ner", "headers": headers, "query_string": b""}
+    asking = asyncio.ensure_future(app(scope, receive, send))
+    if cancel_when is not None:
+        while not cancel_when():
+            await asyncio.sleep(0)
+        asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert asking.cancelled() == (cancel_when is not None)
+    return sent
+
+
+async def test_a_request_that_is_given_up_at_the_end_is_answered_503() -> None:
+    link = FakeLink()
+    app = app_with(link, timeout_s=600)
+    async with client_of(app):
+        start, end = await messages_of(app, cancel_when=lambda: link.sent)
+
+    assert (start["status"], json.loads(end["body"])["code"]) == (503, "service_unavailable")
+
+
+async def test_a_fault_after_the_answer_has_begun_sends_nothing_more() -> None:
+    begun = {"type": "http.response.start", "status": 200, "headers": []}
+
+    async def break_off(_: Scope, __: Receive, send: Send) -> None:
+        await send(begun)
+        raise ZeroDivisionError
+
+    assert await messages_of(FaultMiddleware(break_off)) == [begun]
+
+
+async def test_a_slash_too_many_is_not_found_and_not_sent_elsewhere() -> None:
+    async with client_of(app_with(FakeLink())) as client:
+        response = await client.get("/docs/", headers={"Host": "evil.example"})
+
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
