@@ -17,6 +17,7 @@ from training.train import build_model, load_teachers, train
 from training.weights import load_model
 from worker.bundle import load_bundle
 
+_REPEATED = 10  # times that each example stands in its set: an epoch of a few steps would be all checkpoints
 _PHRASES = (
     "a warm delight .",
     "it is so very good .",
@@ -34,8 +35,8 @@ _ANSWERS = {
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("data")
-    phrases = "".join(f"{text}\t{int(number < 3)}\n" for number, text in enumerate(_PHRASES))
-    tagged = "Ada B-PER\nlives O\nin O\nOslo B-LOC\n\nBob B-PER\nleft O\nParis B-LOC\n"
+    phrases = _REPEATED * "".join(f"{text}\t{int(number < 3)}\n" for number, text in enumerate(_PHRASES))
+    tagged = _REPEATED * "Ada B-PER\nlives O\nin O\nOslo B-LOC\n\nBob B-PER\nleft O\nParis B-LOC\n\n"
     for split in ("train", "dev"):
         files = {
             "sst2": ("tsv", "sentence\tlabel\n" + phrases),
@@ -52,7 +53,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _article(context: str) -> dict[str, object]:
     question, answer = _ANSWERS[context]
     found = [{"text": answer, "answer_start": context.index(answer)}]
-    asked = [{"id": answer, "question": question, "answers": found}]
+    asked = _REPEATED * [{"id": answer, "question": question, "answers": found}]
     return {"title": answer, "paragraphs": [{"context": context, "qas": asked}]}
 
 
@@ -69,7 +70,7 @@ def trained(
             data=data,
             output=directory / "weights",
             sampling="round_robin",
-            epochs=20,
+            epochs=5,
             batch_rows=4,
             learning_rate=1e-2,
         )
@@ -80,7 +81,7 @@ def trained(
 def test_every_head_learns(trained: tuple[TrainSettings, dict[str, float]]) -> None:
     _, figures = trained
 
-    assert figures["train_sentiment_loss"] < 0.55  # log 2 = 0.69 before
+    assert figures["train_sentiment_loss"] < 0.6  # log 2 = 0.69 before
     assert figures["dev_ner_loss"] < 1.1  # log 9 = 2.2 before
     assert figures["train_qa_loss"] < 2.0  # about log 14 = 2.6 before
 
@@ -110,12 +111,12 @@ def test_a_finished_run_is_resumed_to_be_longer(
     trained: tuple[TrainSettings, dict[str, float]], data: Path, tmp_path: Path
 ) -> None:
     settings, _ = trained
-    longer = settings.model_copy(update={"resume": True, "epochs": 20.5, "mlflow_tracking_uri": "", "output": tmp_path})
+    longer = settings.model_copy(update={"resume": True, "epochs": 5.2, "mlflow_tracking_uri": "", "output": tmp_path})
     (tmp_path / CHECKPOINT_FILE).write_bytes((settings.output / CHECKPOINT_FILE).read_bytes())
 
     train(longer, Console(quiet=True))
 
-    assert [path.name for path in tmp_path.glob("epoch-*.safetensors")] == ["epoch-21.safetensors"]
+    assert [path.name for path in tmp_path.glob("epoch-*.safetensors")] == ["epoch-6.safetensors"]
 
 
 def test_another_run_is_not_resumed(trained: tuple[TrainSettings, dict[str, float]]) -> None:
@@ -152,7 +153,7 @@ def test_trained_weights_become_a_bundle(trained: tuple[TrainSettings, dict[str,
     make_bundle(BundleSettings(bundle=tmp_path, weights=settings.output / "weights.safetensors", version="0.2.0"))
 
     history = load_bundle(tmp_path).manifest.training
-    assert history["stage"] == "fine-tuned for 60 of 60 steps"
+    assert history["stage"] == "fine-tuned for 65 of 65 steps"
     assert str(settings.output) not in json.dumps(history)  # paths of this machine are nobody's business
 
 
