@@ -17,6 +17,11 @@ class Positions:
     first: int
     last: int | None
 
+    def __str__(self) -> str:
+        if self.last == self.first:
+            return f"{self.partition}@{self.first}"
+        return f"{self.partition}@{self.first}-{'' if self.last is None else self.last}"
+
     def holds(self, partition: int, offset: int) -> bool:
         """Whether a letter stands there."""
         return partition == self.partition and self.first <= offset and (self.last is None or offset <= self.last)

@@ -28,7 +28,7 @@ def command(
     monkeypatch: pytest.MonkeyPatch,
     capsysbinary: pytest.CaptureFixture[bytes],
 ) -> Command:
-    """Runs the command on the fresh topics; returns the lines that it prints."""
+    """Runs the command on the fresh topics; returns the lines that it prints, the complaint where it fails."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", connection.bootstrap_servers)
     monkeypatch.setenv("NLP_TOPIC_PREFIX", fresh_topics.prefix)
     monkeypatch.setenv("NLP_DEAD_LETTERS_MAX_REPLAYS", "2")
@@ -36,7 +36,8 @@ def command(
     async def run(*words: str, status: int = 0) -> list[str]:
         capsysbinary.readouterr()
         assert await asyncio.to_thread(main, list(words)) == status
-        return capsysbinary.readouterr().out.decode().splitlines()
+        printed = capsysbinary.readouterr()
+        return (printed.err if status else printed.out).decode().splitlines()
 
     return run
 
@@ -155,4 +156,4 @@ async def test_a_selection_is_bounded_by_its_limit_and_by_what_was_there(
 
 async def test_a_letter_that_is_not_there_is_said_so(command: Command) -> None:
     assert await command("list") == ["       0  dead letters"]
-    assert await command("show", "0@99", status=1) == []
+    assert await command("show", "0@99", status=1) == ["dead letters: there is none at 0@99"]

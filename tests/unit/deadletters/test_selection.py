@@ -19,6 +19,7 @@ def letter(
 )
 def test_positions_are_read(text: str, positions: Positions) -> None:
     assert parse_positions(text) == positions
+    assert str(positions) == text
 
 
 @pytest.mark.parametrize("text", ["", "17", "3@", "@17", "3@17-4", "3@-", "3@a", "3@17-40-", "-3@17", "3@17 "])
