@@ -73,13 +73,29 @@ manifests: .venv-dev ## Write Grafana's dashboard, the cluster's alert rules and
 	@$(DEV)/python -m deploy.kubernetes.prometheus_rule
 	@$(DEV)/python -m deploy.compose.env_example
 
+# BUNDLE names another bundle than the shipped one, DATA the directory of the sets.
+OF_BUNDLE = $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(DATA),--data $(DATA))
+
 .PHONY: bundle
-bundle: .venv-dev ## Make the model bundle from the trained weights
-	@$(DEV)/python -m training.bundle
+bundle: .venv-dev ## Make the model bundle from WEIGHTS, by default its own; with DATA its scores are calibrated
+	@$(DEV)/python -m training.bundle $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WEIGHTS),--weights $(WEIGHTS))
+	@$(if $(DATA),$(DEV)/python -m training.calibrate $(OF_BUNDLE))
+
+.PHONY: calibrate
+calibrate: .venv-dev ## Fit the bundle's temperatures on DATA, so that a score is the chance of being right
+	@$(DEV)/python -m training.calibrate $(OF_BUNDLE)
 
 .PHONY: evaluate
 evaluate: .venv-dev ## Score the bundle with the official metrics; DATA=directory of the sets
-	@$(DEV)/python -m training.evaluate $(if $(DATA),--data $(DATA))
+	@$(DEV)/python -m training.evaluate $(OF_BUNDLE)
+
+.PHONY: evaluate-product
+evaluate-product: .venv-dev ## Score the same sets as records through Kafka and a worker, against the offline numbers
+	@$(DEV)/python -m benchmarks.quality $(OF_BUNDLE)
+
+.PHONY: gate
+gate: .venv-dev ## Judge BUNDLE against the shipped one: int8, regressions, calibration, batch mates; status 1 refuses
+	@$(DEV)/python -m training.gate $(OF_BUNDLE)
 
 .PHONY: train
 train: .venv-dev ## Fine-tune the encoder on the three tasks; DATA=directory of the sets

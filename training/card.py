@@ -43,16 +43,18 @@ def tables(metrics: Metrics) -> list[tuple[str, str]]:
     parts = []
     if columns:
         rows = [[title, *(_percent(metrics[each], name) for each in columns)] for name, title in METRIC_TITLES.items()]
-        parts.append(("Quality", _table(["set", *columns], rows)))
+        parts.append(("Quality", markdown_table(["set", *columns], rows)))
     if errors := metrics.get("calibration"):
         rows = [
             [title, *(_percent(errors, f"{head}_ece_{when}") for when in ("before", "after"))]
             for head, title in CALIBRATION_TITLES.items()
         ]
-        parts.append(("Calibration", _table(["expected calibration error of a score", "before", "after"], rows)))
+        parts.append(
+            ("Calibration", markdown_table(["expected calibration error of a score", "before", "after"], rows))
+        )
     if found := metrics.get("robustness"):
         rows = [[title, _percent(found, name)] for name, title in ROBUSTNESS_TITLES.items()]
-        parts.append(("Texts unlike the training's", _table(["texts", "int8"], rows)))
+        parts.append(("Texts unlike the training's", markdown_table(["texts", "int8"], rows)))
     return parts
 
 
@@ -143,7 +145,8 @@ def _percent(values: dict[str, float], name: str) -> str:
     return "–" if value is None else f"{100 * value:.2f}"
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table that also reads on a terminal."""
     lines = [f"| {' | '.join(cells)} |" for cells in (header, *rows)]
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
@@ -172,7 +175,7 @@ def _spread(manifest: Manifest) -> str:
         if values:
             ends = f"{min(values):.2f}–{max(values):.2f}"
             rows.append([title, f"{fmean(values):.2f}", f"{pstdev(values):.2f}", ends])
-    table = _table(["set", "mean", "standard deviation", "range"], rows)
+    table = markdown_table(["set", "mean", "standard deviation", "range"], rows)
     return f"\n### Over {len(seeds)} seeds\n\n{table}\n"
 
 

@@ -38,6 +38,11 @@ def export(model: MultiTaskModel) -> onnx.ModelProto:
     return graph
 
 
+def float_difference(model: MultiTaskModel) -> float:
+    """Return the largest difference of any logit between the model and its fp32 graph, on random inputs."""
+    return largest_difference(model, EncoderGraph(model, FloatArithmetic()).build(), sample_batches())
+
+
 def sample_batches() -> Iterator[Batch]:
     """Yield random batches: padded and full, one token and a whole window, with every token type."""
     generator = np.random.default_rng(seed=4)

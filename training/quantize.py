@@ -3,8 +3,8 @@
 ONNX Runtime's own dynamic quantization gives an activation one scale for the whole batch. A few channels of BERT are
 far larger than the rest (Kovaleva et al. 2021), so one token's outlier takes the precision of all others away, and an
 answer depends on its batch mates (microsoft/onnxruntime issue 10111). Here each token has its own scale. Measured on
-the pilot weights: SQuAD loses 0.1 of exact match instead of 1.0, a batch mate changes a tenth of what it did, and a run
-takes 1.1 times as long. The embedding table is bytes too, with a scale for each word.
+the pilot weights: SQuAD loses 0.1 of exact match instead of 1.0, batch mates change nothing (see `training.graph` for
+the other half), and a run takes 1.1 times as long. The embedding table is bytes too, with a scale for each word.
 """
 
 from pathlib import Path
