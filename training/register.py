@@ -22,16 +22,14 @@ from requests import RequestException
 from schemas.errors import BundleError
 from schemas.manifest import CARD_FILE, FLOAT_MODEL_FILE, MANIFEST_FILE, METRICS_FILE, QUANTIZED_MODEL_FILE
 from training.bundle import read_metrics
-from training.export import save_float_model
+from training.encoders import WeightsError
+from training.exits import Exit, leave
+from training.export import ExportError, save_float_model
 from training.servable import ARTIFACT, INPUT_EXAMPLE, SIGNATURE
 from training.settings import WEIGHTS_FILE, RegisterSettings
 from training.tracking import TrackingError, flat, log_files, log_identity, tracked_run
 from worker.bundle import Bundle, load_bundle
 from worker.registry import DIGEST_TAG
-
-NOT_REGISTERED = 1
-NOT_CHAMPION = 3
-"""Exit status where the version was registered and the alias stays where it is: the gate was not passed."""
 
 _ROOT = Path(__file__).parents[1]
 _PACKAGES = ("mlflow-skinny", "numpy", "onnxruntime", "pandas", "pydantic", "pydantic-settings", "tokenizers")
@@ -50,8 +48,10 @@ class Registered:
 def register(settings: RegisterSettings) -> Registered:
     """Register the bundle, once however often it is asked, and set the alias if the gate lets it.
 
-    Raises `BundleError` or `TrackingError`.
+    Raises `BundleError`, `ExportError`, `TrackingError` or `WeightsError`.
     """
+    if not settings.mlflow_tracking_uri:
+        raise TrackingError("MLFLOW_TRACKING_URI must say where MLflow is")
     bundle = load_bundle(settings.bundle)
     objection = gate_objection(settings.gate_report, bundle)
     try:
@@ -75,6 +75,8 @@ def gate_objection(report: Path, bundle: Bundle) -> str | None:
     judged = said.get("digest")
     if judged != bundle.manifest.files[QUANTIZED_MODEL_FILE]:
         return f"{report} judges another bundle (sha256 {judged})"
+    if said.get("limit") is not None:
+        return f"{report} is of {said['limit']} records of each set only"
     return None if said.get("passed") is True else f"the gate refused it: see {report}"
 
 
@@ -128,16 +130,14 @@ def manifest_digest(bundle: Bundle) -> str:
 def main() -> None:
     """Register, and say in one line what came of it."""
     settings = CliApp.run(RegisterSettings)
-    if not settings.mlflow_tracking_uri:
-        sys.exit("Nothing was registered: MLFLOW_TRACKING_URI must say where MLflow is")
     try:
         registered = register(settings)
-    except (BundleError, TrackingError) as wrong:
-        sys.exit(f"Nothing was registered: {wrong}")
+    except (BundleError, ExportError, TrackingError, WeightsError) as wrong:
+        leave("Nothing was registered", wrong)
     named = f"models:/{registered.name}/{registered.version}"
     if registered.objection is not None:
         print(f"{named} is registered and not {settings.alias}: {registered.objection}", file=sys.stderr)
-        sys.exit(NOT_CHAMPION)
+        sys.exit(Exit.GATE)
     print(f"{named} is models:/{registered.name}@{settings.alias}")
 
 

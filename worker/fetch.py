@@ -36,6 +36,7 @@ def fetch(uri: str, cache: Path) -> Version:
     try:
         version = _resolve(uri)
         if not _is_kept(version, cache):
+            _check_files(uri, version)
             _download(version, cache)
     except MlflowException as fault:
         raise _judged(uri, str(fault), fault.get_http_status_code()) from fault  # type: ignore[no-untyped-call]
@@ -53,6 +54,8 @@ def _resolve(uri: str) -> Version:
         raise BundleError(
             f"{uri}: version {found.version} has no tag {DIGEST_TAG}: it was not registered by this product"
         )
+    if not re.fullmatch("[0-9a-f]{64}", digest):  # it becomes part of a path
+        raise BundleError(f"{uri}: the tag {DIGEST_TAG} of version {found.version} is no sha256")
     return Version(found.name, str(found.version), digest)
 
 
@@ -76,18 +79,25 @@ def _is_kept(version: Version, cache: Path) -> bool:
     return True
 
 
+def _check_files(uri: str, version: Version) -> None:
+    """Name what the version lacks: a download that fails does not tell a missing file from a missing server."""
+    from mlflow.artifacts import list_artifacts
+
+    found = {Path(each.path).name for each in list_artifacts(f"{version.uri}/{BUNDLE_PATH}")}
+    if missing := [name for name in FILES if name not in found]:
+        raise BundleError(f"{uri}: version {version.version} has no {', '.join(missing)} in {BUNDLE_PATH}")
+
+
 def _download(version: Version, cache: Path) -> None:
     """Put the version's files into the cache, all of them or none, and only when their sums are right."""
     from mlflow.artifacts import download_artifacts
 
     directory = version.directory(cache)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(mkdtemp(dir=directory.parent, prefix="."))
+    cache.mkdir(parents=True, exist_ok=True)
+    fresh = Path(mkdtemp(dir=cache, prefix="."))
     try:
         for name in FILES:
-            download_artifacts(
-                artifact_uri=f"models:/{version.name}/{version.version}/{BUNDLE_PATH}/{name}", dst_path=str(fresh)
-            )
+            download_artifacts(f"{version.uri}/{BUNDLE_PATH}/{name}", dst_path=str(fresh))
         bundle = fresh / BUNDLE_PATH
         load_bundle(bundle, version.digest)
         shutil.rmtree(directory, ignore_errors=True)

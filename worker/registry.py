@@ -42,9 +42,14 @@ class Version:
     version: str
     digest: str
 
+    @property
+    def uri(self) -> str:
+        """What names this version and no other."""
+        return f"models:/{self.name}/{self.version}"
+
     def directory(self, cache: Path) -> Path:
         """Return where its files are kept; the digest keeps the versions of two registries apart."""
-        return cache / quote(self.name, safe=" ") / f"{self.version}-{self.digest[:16]}"
+        return cache / f"{quote(self.name, safe=' ')}-{self.version}-{self.digest[:16]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,13 +30,14 @@ from tests.integration.workers import NewWorker, WorkerProcess
 from training.register import Registered, register
 from training.settings import RegisterSettings, TrainSettings
 from training.tracking import open_run_id, track_epoch, track_step, track_training, tracked_run
-from worker.bundle import load_bundle
+from worker.bundle import Bundle, load_bundle
 from worker.fetch import fetch
 from worker.registry import Registry
 
 pytestmark = pytest.mark.anyio
 
 SHIPPED = Path("models/minilm")
+METRICS = {"fp32": {"qa_f1": 0.75}, "int8": {"qa_f1": 0.625}}
 FILES = (MANIFEST_FILE, QUANTIZED_MODEL_FILE, TOKENIZER_FILE)
 
 
@@ -60,26 +61,35 @@ def registry(server: MlflowServer, tmp_path: Path) -> Registry:
     return Registry(server.uri, tmp_path / "cache", wait_s=60.0)
 
 
-def _gate(directory: Path, **said: Any) -> Path:
+def _gate(directory: Path, bundle: Path, **said: Any) -> Path:
     path = directory / "gate.json"
-    digest = load_bundle(SHIPPED).manifest.files[QUANTIZED_MODEL_FILE]
+    digest = load_bundle(bundle).manifest.files[QUANTIZED_MODEL_FILE]
     path.write_text(json.dumps({"passed": True, "digest": digest} | said))
     return path
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The shipped bundle as it was registered, and with what settings."""
+    """A bundle as it was registered, and with what settings."""
 
     settings: RegisterSettings
     registered: Registered
 
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle where it was made."""
+        return load_bundle(self.settings.bundle)
+
 
 @pytest.fixture(scope="module")
 def champion(server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> Champion:
-    """Register the shipped bundle, as `make register` does after a gate that was passed."""
-    report = _gate(tmp_path_factory.mktemp("gate"))
-    settings = RegisterSettings(bundle=SHIPPED, gate_report=report, registered_name="shipped")
+    """Register the shipped bundle's files, as `make register` does after a gate that was passed."""
+    bundle = tmp_path_factory.mktemp("champion")
+    for name in (*FILES, "weights.safetensors", "weights.json"):
+        shutil.copy(SHIPPED / name, bundle)
+    (bundle / METRICS_FILE).write_text(json.dumps(METRICS))
+    report = _gate(tmp_path_factory.mktemp("gate"), bundle)
+    settings = RegisterSettings(bundle=bundle, gate_report=report, registered_name="shipped")
     return Champion(settings, register(settings))
 
 
@@ -132,16 +142,16 @@ async def test_a_training_logs_curves_epochs_settings_and_the_machine(
 
 
 def test_a_registered_bundle_has_signature_digest_metrics_and_the_alias(champion: Champion) -> None:
-    bundle = load_bundle(SHIPPED)
-
     version = MlflowClient().get_model_version_by_alias("shipped", "champion")
 
     assert champion.registered == Registered("shipped", "1", None)
     assert str(version.version) == "1"
-    assert version.tags["bundle_sha256"] == hashlib.sha256((SHIPPED / MANIFEST_FILE).read_bytes()).hexdigest()
-    assert version.tags["model"] == bundle.identity
-    metrics = json.loads((SHIPPED / METRICS_FILE).read_bytes())
-    assert float(version.tags["int8_qa_f1"]) == pytest.approx(metrics["int8"]["qa_f1"], abs=1e-4)
+    assert (
+        version.tags["bundle_sha256"]
+        == hashlib.sha256((champion.settings.bundle / MANIFEST_FILE).read_bytes()).hexdigest()
+    )
+    assert version.tags["model"] == champion.bundle.identity
+    assert (version.tags["fp32_qa_f1"], version.tags["int8_qa_f1"]) == ("0.7500", "0.6250")
     signature = mlflow.models.get_model_info("models:/shipped@champion").signature
     assert signature is not None
     assert signature.inputs.input_names() == ["text", "tasks", "questions"]
@@ -186,7 +196,9 @@ def test_a_bundle_is_registered_once(champion: Champion) -> None:
 
 
 def test_a_refused_bundle_is_a_version_without_the_alias(champion: Champion, tmp_path: Path) -> None:
-    settings = champion.settings.model_copy(update={"gate_report": _gate(tmp_path, passed=False), "alias": "refused"})
+    settings = champion.settings.model_copy(
+        update={"gate_report": _gate(tmp_path, champion.settings.bundle, passed=False), "alias": "refused"}
+    )
 
     registered = register(settings)
 
@@ -202,7 +214,7 @@ async def test_workers_follow_the_champion_at_their_next_start(
     graph.doc_string = "another graph that answers the same"
     onnx.save(graph, copy / QUANTIZED_MODEL_FILE)
     digest = hashlib.sha256((copy / QUANTIZED_MODEL_FILE).read_bytes()).hexdigest()
-    _describe(copy, version="0.2.0", files={**load_bundle(SHIPPED).manifest.files, QUANTIZED_MODEL_FILE: digest})
+    _describe(copy, version="0.2.0", files={**champion.bundle.manifest.files, QUANTIZED_MODEL_FILE: digest})
     worker = new_worker("worker", bundle="models:/shipped@champion", bundle_cache=tmp_path / "cache")
 
     first = await _models_of(worker, caller, requests(fresh_topics, 0, 4))
@@ -210,7 +222,7 @@ async def test_workers_follow_the_champion_at_their_next_start(
     second = await _models_of(worker, caller, requests(fresh_topics, 4, 4))
     MlflowClient().set_registered_model_alias("shipped", "champion", champion.registered.version)
 
-    assert first == {load_bundle(SHIPPED).identity}
+    assert first == {champion.bundle.identity}
     assert second == {*first, f"minilm:0.2.0@sha256:{digest[:16]}"}
 
 
@@ -254,11 +266,11 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
         fetch("models:/shipped", tmp_path)
 
 
-async def test_a_version_by_its_number_is_found(champion: Champion, registry: Registry) -> None:
-    bundle = await registry.find_bundle("models:/shipped/1")
+def test_a_version_by_its_number_is_found(champion: Champion, tmp_path: Path) -> None:
+    directory = fetch("models:/shipped/1", tmp_path).directory(tmp_path)
 
-    assert bundle.identity == load_bundle(SHIPPED).identity
-    assert bundle.directory.is_relative_to(registry.cache)
+    assert sorted(path.name for path in directory.iterdir()) == sorted(FILES)
+    assert load_bundle(directory).identity == champion.bundle.identity
 
 
 def test_a_tampered_graph_is_refused_and_not_kept(server: MlflowServer, tmp_path: Path, copy: Path) -> None:
@@ -271,7 +283,7 @@ def test_a_tampered_graph_is_refused_and_not_kept(server: MlflowServer, tmp_path
 
     with pytest.raises(BundleError, match=rf"{QUANTIZED_MODEL_FILE}: its sha256 is \w+, the manifest says"):
         fetch(f"models:/{name}/1", tmp_path)
-    assert list((tmp_path / name).iterdir()) == []
+    assert list(tmp_path.iterdir()) == [copy]
 
 
 def test_a_manifest_that_the_registry_does_not_know_is_refused(
@@ -297,7 +309,9 @@ def test_a_version_with_a_file_missing_is_refused(server: MlflowServer, tmp_path
     (copy / TOKENIZER_FILE).unlink()
     publish(name, copy)
 
-    with pytest.raises(BundleError, match=rf"models:/{name}/1: .*{TOKENIZER_FILE}"):
+    with pytest.raises(
+        BundleError, match=rf"^models:/{name}/1: version 1 has no {TOKENIZER_FILE} in artifacts/bundle$"
+    ):
         fetch(f"models:/{name}/1", tmp_path)
 
 
@@ -322,7 +336,18 @@ async def test_what_was_kept_is_used_while_the_registry_hangs(
     assert "no answer within 2 s); going on with version 1, which models:/shipped@champion named last" in caplog.text
 
 
-async def test_a_registry_that_is_away_is_named_when_nothing_is_kept(tmp_path: Path) -> None:
+def test_a_digest_that_is_none_is_refused(server: MlflowServer, tmp_path: Path, copy: Path) -> None:
+    name = _fresh_name()
+    publish(name, copy, tags={"bundle_sha256": "../../elsewhere"})
+
+    with pytest.raises(BundleError, match=rf"models:/{name}/1: the tag bundle_sha256 of version 1 is no sha256"):
+        fetch(f"models:/{name}/1", tmp_path)
+
+
+async def test_a_registry_that_is_away_is_named_when_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     away = Registry(f"http://127.0.0.1:{free_port()}", tmp_path, wait_s=60.0)
 
     with pytest.raises(RegistryUnavailable, match=rf"no model registry at {away.tracking_uri} .*keeps nothing of"):
@@ -335,4 +360,4 @@ def test_a_copy_that_was_damaged_is_fetched_anew(champion: Champion, tmp_path: P
 
     fetch("models:/shipped/1", tmp_path)
 
-    assert load_bundle(directory).identity == load_bundle(SHIPPED).identity
+    assert load_bundle(directory).identity == champion.bundle.identity

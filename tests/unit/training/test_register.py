@@ -9,7 +9,8 @@ import pytest
 
 from local.ports import free_port
 from training import register
-from training.register import gate_objection
+from training.exits import Exit
+from training.register import Registered, gate_objection
 from worker.bundle import Bundle
 
 
@@ -46,6 +47,11 @@ def test_a_report_of_another_bundle_objects(report: Path, bundle: Bundle) -> Non
     assert objection == f"{report} judges another bundle (sha256 {'0' * 64})"
 
 
+def test_a_report_of_a_part_of_the_sets_objects(report: Path, bundle: Bundle) -> None:
+    assert gate_objection(_change(report, limit=100), bundle) == f"{report} is of 100 records of each set only"
+    assert gate_objection(_change(report, limit=None), bundle) is None
+
+
 def test_a_missing_report_objects(tmp_path: Path, bundle: Bundle) -> None:
     objection = gate_objection(tmp_path / "gate.json", bundle)
 
@@ -68,23 +74,54 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     return words
 
 
-def test_without_an_address_nothing_is_registered(command: list[str]) -> None:
-    with pytest.raises(SystemExit, match="Nothing was registered: MLFLOW_TRACKING_URI must say where MLflow is"):
+def _refuses(capsys: pytest.CaptureFixture[str], status: Exit, reason: str) -> None:
+    with pytest.raises(SystemExit) as ended:
         register.main()
 
+    assert ended.value.code == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"Nothing was registered: {reason}")
 
-def test_a_server_that_is_away_is_named(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+
+def test_without_an_address_nothing_is_registered(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    _refuses(capsys, Exit.MLFLOW, "MLFLOW_TRACKING_URI must say where MLflow is")
+
+
+def test_a_server_that_is_away_is_named(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
 
-    with pytest.raises(SystemExit, match=f"^Nothing was registered: no MLflow at {address}: .*") as ended:
-        register.main()
-    assert "\n" not in str(ended.value.code)
+    _refuses(capsys, Exit.MLFLOW, f"no MLflow at {address}: ")
 
 
-def test_a_bundle_that_does_not_fit_is_not_registered(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_that_does_not_fit_is_not_registered(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     command[2] = "nowhere"
 
-    with pytest.raises(SystemExit, match="Nothing was registered: nowhere: no readable manifest"):
+    _refuses(capsys, Exit.WEIGHTS, "nowhere: no readable manifest")
+
+
+def test_a_bundle_that_is_no_champion_is_told_apart(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(register, "register", lambda _: Registered("nlp", "7", "the gate refused it"))
+
+    with pytest.raises(SystemExit) as ended:
         register.main()
+
+    assert ended.value.code == Exit.GATE
+    assert capsys.readouterr().err == "models:/nlp/7 is registered and not champion: the gate refused it\n"
+
+
+def test_the_champion_is_named(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(register, "register", lambda _: Registered("nlp", "7", None))
+
+    register.main()
+
+    assert capsys.readouterr().out == "models:/nlp/7 is models:/nlp@champion\n"
