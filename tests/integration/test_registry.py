@@ -1,6 +1,7 @@
 """A real MLflow server: runs are logged, bundles registered, and workers load the champion or say why they do not."""
 
 import asyncio
+import gzip
 import hashlib
 import json
 import shutil
@@ -27,9 +28,10 @@ from tests.integration.load import requests
 from tests.integration.polling import eventually
 from tests.integration.registries import MlflowServer, publish
 from tests.integration.workers import NewWorker, WorkerProcess
+from training import evaluate
 from training.register import Registered, register
 from training.settings import RegisterSettings, TrainSettings
-from training.tracking import open_run_id, track_epoch, track_step, track_training, tracked_run
+from training.tracking import EXPERIMENT, open_run_id, track_epoch, track_step, track_training, tracked_run
 from worker.bundle import Bundle, load_bundle
 from worker.fetch import fetch
 from worker.registry import Registry
@@ -139,6 +141,43 @@ async def test_a_training_logs_curves_epochs_settings_and_the_machine(
     assert [(each.step, each.value) for each in history["loss"]] == [(1, 1.0), (2, 0.5)]
     assert [(each.step, each.value) for each in history["qa_f1"]] == [(1, 0.5), (2, 0.75)]
     assert [(each.step, each.value) for each in history["running_loss"]] == [(10, 2.0), (20, 1.0)]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A sentence of each set that is scored."""
+    context = "Ada lives in Oslo."
+    answer = {"text": "Oslo", "answer_start": context.index("Oslo")}
+    paragraph = {"context": context, "qas": [{"id": "1", "question": "Where does Ada live?", "answers": [answer]}]}
+    sets = {
+        "sst2/dev.tsv": "sentence\tlabel\na warm delight\t1\ntruly awful\t0\n",
+        "conll2003/test.txt": "Ada B-PER\nlives O\nin O\nOslo B-LOC\n",
+        "squad1/dev.json": json.dumps({"data": [{"title": "t", "paragraphs": [paragraph]}]}),
+    }
+    for name, text in sets.items():
+        path = tmp_path / "sets" / f"{name}.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(gzip.compress(text.encode()))
+    return tmp_path / "sets"
+
+
+def test_scoring_logs_metrics_and_plots(
+    server: MlflowServer, copy: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(sys, "argv", ["evaluate", "--bundle", str(copy), "--data", str(data), "--parts", "int8"])
+    client = MlflowClient()
+
+    evaluate.main()
+
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    run = client.search_runs([experiment.experiment_id], "attributes.run_name LIKE 'evaluate %'")[0]
+    metrics = json.loads((copy / METRICS_FILE).read_bytes())
+    assert {name: run.data.metrics[f"int8_{name}"] for name in metrics["int8"]} == metrics["int8"]
+    plots = {Path(artifact.path).stem for artifact in client.list_artifacts(run.info.run_id, "plots")}
+    reliability = {f"{head}_reliability{when}" for head in ("sentiment", "ner", "qa") for when in ("", "_before")}
+    assert plots == {"sentiment_confusion", "ner_f1_by_type", "qa_f1_by_answer_length"} | reliability
 
 
 def test_a_registered_bundle_has_signature_digest_metrics_and_the_alias(champion: Champion) -> None:
