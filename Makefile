@@ -94,7 +94,7 @@ evaluate-product: .venv-dev ## Score the same sets as records through Kafka and 
 	@$(DEV)/python -m benchmarks.quality $(OF_BUNDLE)
 
 .PHONY: gate
-gate: .venv-dev ## Judge BUNDLE against the shipped one: int8, regressions, calibration, batch mates; status 1 refuses
+gate: .venv-dev ## Judge BUNDLE against the shipped one: int8, regressions, calibration, batch mates; status 6 refuses
 	@$(DEV)/python -m training.gate $(OF_BUNDLE)
 
 .PHONY: train

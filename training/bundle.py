@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tokenizers
+from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from schemas.manifest import (
@@ -24,6 +25,7 @@ from schemas.manifest import (
 )
 from training.card import Metrics, write_card
 from training.encoders import TOKEN_TYPES, WeightsError, pretrained_file
+from training.exits import leave
 from training.export import OUTPUTS, ExportError, export
 from training.quantize import quantize
 from training.settings import WEIGHTS_FILE, BundleSettings
@@ -36,7 +38,7 @@ WINDOW = Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30)
 
 
 def make_bundle(settings: BundleSettings) -> Manifest:
-    """Write the bundle's files and return its manifest; raises `WeightsError`, `ExportError` or `ValueError`.
+    """Write the bundle's files and return its manifest; raises `WeightsError` or `ExportError`.
 
     Metrics and temperatures of another graph are removed, never carried over.
     """
@@ -138,14 +140,17 @@ def main() -> None:
     settings = CliApp.run(BundleSettings)
     try:
         manifest = make_bundle(settings)
-    except (WeightsError, ExportError, ValueError) as wrong:
-        sys.exit(f"No bundle was made: {wrong}")
+    except (ExportError, WeightsError) as wrong:
+        leave("No bundle was made", wrong)
+    except ValidationError as wrong:  # of the manifest, which knows what a name and a version may be
+        print(f"No bundle was made: {wrong}", file=sys.stderr)
+        sys.exit(2)
     for name in manifest.files:
         print(f"{settings.bundle / name}: {(settings.bundle / name).stat().st_size / 1e6:.1f} MB")
     try:
         track_bundle(settings, manifest)
     except TrackingError as wrong:
-        sys.exit(f"The bundle was made, but not logged: {wrong}")
+        leave("The bundle was made, but not logged", wrong)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Fitted on what was neither trained on nor is reported (see `training.splits`), b
 the product returns. Answers do not change, only how sure they are said to be.
 """
 
-import sys
 from functools import partial
 
 from pydantic_settings import CliApp
@@ -15,6 +14,7 @@ from schemas.errors import BundleError
 from schemas.manifest import MANIFEST_FILE, Manifest
 from training.bundle import read_metrics, write_description
 from training.data import DataError
+from training.exits import leave
 from training.reading import Reader, ReadSet, at_temperature, progress_bars
 from training.reliability import Judged, fit_temperature
 from training.sets import load_held_out
@@ -55,7 +55,7 @@ def main() -> None:
         with progress_bars(console) as progress:
             temperatures = calibrate(bundle, settings, progress)
     except (BundleError, DataError) as wrong:
-        sys.exit(f"Nothing was calibrated: {wrong}")
+        leave("Nothing was calibrated", wrong)
     for head, temperature in temperatures.items():
         console.print(f"{head}: temperature {temperature} (was {bundle.manifest.temperatures[head]})")
     if settings.limit is not None:

@@ -3,8 +3,6 @@
 What is scored is what is served: requests go in, results come out, and the official metrics judge those.
 """
 
-import sys
-
 from pydantic_settings import CliApp
 from rich.console import Console
 from rich.progress import Progress
@@ -15,6 +13,7 @@ from training.bundle import read_metrics, write_description
 from training.card import SECTIONS, Metrics, tables
 from training.data import DataError
 from training.encoders import WeightsError
+from training.exits import leave
 from training.export import ExportError, save_float_model
 from training.figures import draw
 from training.reading import Reader, ReadSet, progress_bars, uncalibrated
@@ -95,7 +94,7 @@ def main() -> None:
         with progress_bars(console) as progress:
             show(measure(bundle, settings, progress), console)
     except (BundleError, DataError, ExportError, TrackingError, WeightsError) as wrong:
-        sys.exit(f"Nothing was scored: {wrong}")
+        leave("Nothing was scored", wrong)
     console.print(f"Only {settings.limit} records of each set: nothing was written.")
 
 

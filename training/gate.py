@@ -1,7 +1,7 @@
 """Judges a bundle before anybody gets it: `python -m training.gate`; its verdict is a table, a file and a status.
 
 The numbers of the heads are those of `metrics.json` (`python -m training.evaluate`); what says whether the files are
-what they claim to be, and whether answers depend on batch mates, is measured here. Exit status: 0 passed, 1 refused, 2
+what they claim to be, and whether answers depend on batch mates, is measured here. Exit status: 0 passed, 6 refused, 3
 not judged, because the sets cannot be read. The report is written in the first two cases.
 """
 
@@ -23,6 +23,7 @@ from training.bundle import digest, read_metrics
 from training.card import METRIC_TITLES, Metrics, markdown_table
 from training.data import DataError
 from training.encoders import WeightsError
+from training.exits import Exit, leave
 from training.export import TOLERANCE, float_difference
 from training.independence import SCORE_TOLERANCE, measure_independence
 from training.quantize import quantize
@@ -32,7 +33,7 @@ from training.settings import WEIGHTS_FILE, GateSettings
 from training.weights import load_model
 from worker.bundle import Bundle, load_bundle
 
-PASSED, REFUSED, NOT_JUDGED = 0, 1, 2
+PASSED = 0
 
 _ROUNDING = 1e-9  # a loss of exactly the bound passes: 0.3 is no number of base 2
 
@@ -148,7 +149,7 @@ def write_report(settings: GateSettings, checks: list[Check], identity: str, sha
 
 
 def run(settings: GateSettings, console: Console) -> int:
-    """Judge, print, write, and return the exit status."""
+    """Judge, print, write, and return the exit status; raises `DataError`."""
     identity = sha256 = ""
     try:
         bundle = load_bundle(settings.bundle)
@@ -157,21 +158,22 @@ def run(settings: GateSettings, console: Console) -> int:
             checks = judge(bundle, settings, progress)
     except BundleError as wrong:
         checks = [Check("loads, and its graph and tokenizer are those of the manifest", "yes", str(wrong), False)]
-    except DataError as wrong:
-        console.print(f"Nothing was judged: {wrong}", markup=False)
-        return NOT_JUDGED
     passed = write_report(settings, checks, identity, sha256)
     rows = [[check.name, check.wanted, check.found, "yes" if check.passed else "NO"] for check in checks]
     console.print(markdown_table(["check", "wanted", "found", "passed"], rows), soft_wrap=True, markup=False)
     refused = [check.name for check in checks if not check.passed]
     verdict = "passed" if passed else f"refused for {len(refused)} of {len(checks)} checks"
     console.print(f"\n{settings.bundle}: {verdict}; {settings.gate_report} has the report", markup=False)
-    return PASSED if passed else REFUSED
+    return PASSED if passed else Exit.GATE
 
 
 def main() -> None:
     """Judge the bundle."""
-    sys.exit(run(CliApp.run(GateSettings), Console()))
+    settings = CliApp.run(GateSettings)
+    try:
+        sys.exit(run(settings, Console()))
+    except DataError as wrong:
+        leave("Nothing was judged", wrong)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from training.builder import MICROSOFT, Array, Floats, GraphBuilder
+from training.export import ExportError
 from training.graph import EncoderGraph
 from training.model import MultiTaskModel
 
@@ -29,12 +30,12 @@ _LEAST_SCALE = 1e-9  # a token of zeros has no scale of its own, and dividing by
 
 
 def quantize(model: MultiTaskModel, path: Path) -> None:
-    """Write the model's int8 graph; raises `ValueError` where it has more than `MAX_BYTES` a parameter."""
+    """Write the model's int8 graph; raises `ExportError` where it has more than `MAX_BYTES` a parameter."""
     graph: onnx.ModelProto = EncoderGraph(model, Int8Arithmetic()).build()
     path.write_bytes(graph.SerializeToString(deterministic=True))
     limit = _NODES_BYTES + int(MAX_BYTES * sum(weight.numel() for weight in model.parameters()))
     if path.stat().st_size > limit:
-        raise ValueError(f"{path}: {path.stat().st_size} bytes, the limit is {limit}")
+        raise ExportError(f"{path}: {path.stat().st_size} bytes, the limit is {limit}")
 
 
 class Int8Arithmetic:

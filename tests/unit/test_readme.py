@@ -17,6 +17,13 @@ from schemas.headers import ReplyHeaderNames
 from telemetry.tracing import TracingSettings
 
 README = Path("README.md").read_text()
+
+
+def with_subclasses(settings: type[BaseSettings]) -> list[type[BaseSettings]]:
+    """Return the settings and all that inherit from them."""
+    return [settings, *(each for child in settings.__subclasses__() for each in with_subclasses(child))]
+
+
 SETTINGS: tuple[type[BaseSettings], ...] = (
     KafkaConnection,
     Topics,
@@ -27,8 +34,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     TracingSettings,
     deadletters.settings.Settings,
     local.settings.Settings,
-    training.settings.Settings,
-    *training.settings.Settings.__subclasses__(),
+    *with_subclasses(training.settings.Settings),
 )
 TOPIC_ORDER = tuple(spec.name for spec in Topics().specs())
 

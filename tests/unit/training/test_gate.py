@@ -11,7 +11,8 @@ from rich.console import Console
 from training.bundle import make_bundle
 from training.card import METRIC_TITLES
 from training.data import DataError, LabelledText, Question, TaggedSentence
-from training.gate import NOT_JUDGED, PASSED, REFUSED, check_files, check_metrics, run
+from training.exits import Exit
+from training.gate import PASSED, check_files, check_metrics, run
 from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, spaced
 from training.settings import BundleSettings, GateSettings
 from worker.bundle import load_bundle
@@ -76,7 +77,7 @@ def test_good_bundle_passes_with_a_report_that_names_its_graph(settings: GateSet
 
 
 @pytest.mark.usefixtures("small_sets")
-def test_refused_bundle_ends_with_status_one_and_says_why(
+def test_refused_bundle_ends_with_the_gates_status_and_says_why(
     settings: GateSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _write_metrics(settings.bundle, _GOOD | {"fp32": dict.fromkeys(METRIC_TITLES, 0.9) | {"qa_em": 0.91}})
@@ -85,7 +86,7 @@ def test_refused_bundle_ends_with_status_one_and_says_why(
 
     output = capsys.readouterr().out
     report = json.loads(settings.gate_report.read_bytes())
-    assert status == REFUSED
+    assert status == Exit.GATE
     assert report["passed"] is False
     line = next(line for line in output.splitlines() if "int8 against fp32: SQuAD 1.1 dev, exact match" in line)
     assert line.split("|")[2:5] == [" >= -0.3 points ", " -1.30 ", " NO "]
@@ -98,7 +99,7 @@ def test_bundle_that_does_not_load_is_refused(settings: GateSettings) -> None:
     status = run(settings, Console(quiet=True))
 
     report = json.loads(settings.gate_report.read_bytes())
-    assert status == REFUSED
+    assert status == Exit.GATE
     assert report["passed"] is False
     assert "sha256" in report["checks"][0]["found"]
 
@@ -109,7 +110,8 @@ def test_missing_sets_are_no_verdict(settings: GateSettings, monkeypatch: pytest
 
     monkeypatch.setattr("training.gate.load_reported", refuse)
 
-    assert run(settings, Console(quiet=True)) == NOT_JUDGED
+    with pytest.raises(DataError):
+        run(settings, Console(quiet=True))
     assert not settings.gate_report.exists()
 
 
