@@ -76,7 +76,8 @@ COPY --from=training-packages /opt/venv /opt/venv
 WORKDIR /app
 # What is trained, what is fetched and what torch compiles stays in a volume.
 ENV HF_HOME=/var/lib/nlp/huggingface \
-    TORCHINDUCTOR_CACHE_DIR=/var/lib/nlp/torch
+    TORCHINDUCTOR_CACHE_DIR=/var/lib/nlp/torch \
+    GIT_PYTHON_REFRESH=quiet
 RUN ln --symbolic /var/lib/nlp var
 COPY --from=code /app/schemas schemas
 COPY --from=code /app/telemetry telemetry
