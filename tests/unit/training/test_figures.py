@@ -1,6 +1,7 @@
 """What is drawn of a scored set: plots of its kind, and its scores' reliability before and after calibration."""
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from schemas import Entity, Manifest, NerResult, QaResult, SentimentResult
 from training.data import LabelledText, Question
@@ -47,7 +48,9 @@ def test_questions_give_the_best_f1_by_the_length_of_the_first_answer() -> None:
 
     (axes,) = figure.axes
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["2"]  # the article is no word
-    assert axes.patches[0].get_height() == 1.0
+    (bar,) = axes.patches
+    assert isinstance(bar, Rectangle)
+    assert bar.get_height() == 1.0
 
 
 def test_f1_of_a_type_counts_whole_entities() -> None:
