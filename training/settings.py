@@ -32,8 +32,8 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(
         default="",
         validation_alias="MLFLOW_TRACKING_URI",
-        description="MLflow server or database (`sqlite:///mlflow.db`) that gets parameters, metrics and files; nothing is "
-        "logged when empty.",
+        description="MLflow server or database (`sqlite:///mlflow.db`) that gets parameters, metrics and files; nothing "
+        "is logged when empty.",
     )
 
 
@@ -256,7 +256,8 @@ class RegisterSettings(Settings):
     alias: str = Field(
         default="champion",
         pattern=r"^[\w-]{1,100}$",
-        description="What the version is called when it passed the gate. Workers that follow it change at their next start.",
+        description="What the version is called when it passed the gate. Workers that follow it change at their next "
+        "start.",
     )
     gate_report: Path = Field(
         default=Path("var/training/gate.json"),
