@@ -32,8 +32,8 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(
         default="",
         validation_alias="MLFLOW_TRACKING_URI",
-        description="MLflow server or database (`sqlite:///mlflow.db`) that gets parameters, metrics and files; nothing "
-        "is logged when empty.",
+        description="MLflow server or database (`sqlite:///mlflow.db`) that gets parameters, metrics and files; "
+        "nothing is logged when empty.",
     )
 
 
