@@ -1,5 +1,7 @@
 """Texts and questions of our own writing, of many kinds and lengths: what the two precisions must agree on."""
 
+from tests.model.labelled import ANSWERS, ENTITIES, SENTIMENTS, unmark
+
 TEXTS = (
     "The implementation was seamless and very robust.",
     "Apple Inc. is planning to open a new office in London.",
@@ -34,34 +36,8 @@ TEXTS = (
     "Lukas Müller moved from Zürich to São Paulo, where he works for Embraer.",
     "😀 Loved it, loved it, loved it! 10/10",
     "The committee met in Room 4 and agreed to meet again.",
+    *(text for text, _ in SENTIMENTS),
+    *(unmark(marked)[0] for marked in ENTITIES),
 )
 
-_RIVER = (
-    "The River Aven rises in the hills above Torrin and runs for 214 kilometres to the sea at Port Marl. It was used "
-    "to float timber until 1932, when the railway took over. Today its upper valley is a nature reserve, founded in "
-    "1978 by the biologist Helen Strand, and home to otters, kingfishers and the last wild salmon of the region."
-)
-_COMPANY = (
-    "Halden Instruments was founded in 1954 by the brothers Karl and Otto Halden in a garage in Linz. Its first "
-    "product was a barometer for gliders. The company moved to Graz in 1967 because it needed a larger foundry, and "
-    "employs about 900 people there. In 2019 it sold its optics division to a competitor for 40 million euros."
-)
-_PYTHON = (
-    "MLflow is an open source platform for the machine learning lifecycle. It records the parameters and results of "
-    "experiments, keeps models in a registry, and can serve them over HTTP."
-)
-
-QUESTIONS = (
-    ("MLflow is an open source platform for the machine learning lifecycle.", "What is MLflow?"),
-    (_RIVER, "How long is the River Aven?"),
-    (_RIVER, "Where does the river reach the sea?"),
-    (_RIVER, "Who founded the nature reserve?"),
-    (_RIVER, "When did timber floating end?"),
-    (_COMPANY, "Who founded Halden Instruments?"),
-    (_COMPANY, "What was the company's first product?"),
-    (_COMPANY, "Why did the company move to Graz?"),
-    (_COMPANY, "How many people does it employ?"),
-    (_COMPANY, "How much was paid for the optics division?"),
-    (_PYTHON, "What does MLflow record?"),
-    (_PYTHON, "Where are models kept?"),
-)
+QUESTIONS = tuple((context, question) for context, question, _ in ANSWERS)

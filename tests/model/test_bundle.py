@@ -7,7 +7,8 @@ import pytest
 
 from schemas import NER, QA, SENTIMENT, NerRequest, NerResult, QaRequest, QaResult, SentimentRequest, SentimentResult
 from training.bundle import make_bundle
-from training.card import METRIC_TITLES
+from training.card import CALIBRATION_TITLES, METRIC_TITLES, ROBUSTNESS_TITLES, SECTIONS, write_card
+from training.reading import uncalibrated
 from training.settings import BundleSettings
 from worker.bundle import Bundle
 from worker.inference import Inference
@@ -30,14 +31,33 @@ def test_bundle_is_made_again_to_the_byte(bundle: Bundle, tmp_path_factory: pyte
         version=bundle.manifest.version,
     )
 
-    assert make_bundle(again) == bundle.manifest
+    assert make_bundle(again) == uncalibrated(bundle.manifest)
 
 
-def test_metrics_hold_every_number_of_both_precisions(metrics: dict[str, dict[str, float]]) -> None:
-    assert list(metrics) == ["fp32", "int8"]
-    for precision in metrics.values():
-        assert set(precision) == set(METRIC_TITLES)
-        assert all(0.5 < value < 1.0 for value in precision.values())
+def test_metrics_hold_every_number_that_is_published(metrics: dict[str, dict[str, float]]) -> None:
+    assert list(metrics) == list(SECTIONS)
+    for section in ("fp32", "int8", "product"):
+        assert set(metrics[section]) == set(METRIC_TITLES)
+    assert set(metrics["robustness"]) == set(ROBUSTNESS_TITLES)
+    assert set(metrics["calibration"]) == {
+        f"{head}_ece_{when}" for head in CALIBRATION_TITLES for when in ("before", "after")
+    }
+    assert all(0 < value < 1 for section in metrics.values() for value in section.values())
+
+
+def test_bundle_is_calibrated(bundle: Bundle) -> None:
+    assert set(bundle.manifest.temperatures) == set(CALIBRATION_TITLES)
+    assert all(0.3 < value < 3 and value != 1 for value in bundle.manifest.temperatures.values())
+
+
+def test_int8_costs_little_and_the_product_nothing(metrics: dict[str, dict[str, float]]) -> None:
+    for name in METRIC_TITLES:
+        assert metrics["int8"][name] >= metrics["fp32"][name] - 0.003
+        assert abs(metrics["product"][name] - metrics["int8"][name]) <= 0.001
+
+
+def test_card_is_that_of_the_manifest_and_the_metrics(bundle: Bundle, metrics: dict[str, dict[str, float]]) -> None:
+    assert (bundle.directory / "README.md").read_text(encoding="utf-8") == write_card(bundle.manifest, metrics)
 
 
 def test_robust_implementation_is_positive(int8_inference: Inference) -> None:

@@ -14,7 +14,7 @@ from worker.tokenizer import Passage
 
 
 def _real_batches(inference: Inference) -> Iterator[Batch]:
-    passages = [Passage(text) for text in TEXTS] + [Passage(context, question) for context, question in QUESTIONS]
+    passages = [Passage(text) for text in TEXTS[:24]] + [Passage(*pair) for pair in QUESTIONS[:8]]
     windows = [window for reading in inference.tokenizer.read_all(passages) for window in reading.windows]
     for first in range(0, len(windows), 8):
         yield pad(windows[first : first + 8])

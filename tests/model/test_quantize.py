@@ -4,21 +4,24 @@ from collections import Counter
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import onnx
 import onnxruntime as ort
+from rich.progress import Progress
 
 from schemas import NER, QA, SENTIMENT, NerRequest, NerResult, QaRequest, QaResult, SentimentRequest, SentimentResult
 from tests.model.samples import QUESTIONS, TEXTS
+from training.data import LabelledText, Question
+from training.independence import SCORE_TOLERANCE, measure_independence
+from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, TaggedText
+from training.tasks.qa import exact_match_and_f1
 from worker.bundle import Bundle
 from worker.inference import Inference
-from worker.tokenizer import Passage
 
 _LAYERS = 6
 _SURE = 0.6
 """Score from which on the precisions must agree: below, a rounding may decide a near tie."""
-_MAX_BATCH_INFLUENCE = 0.02
-"""Relative difference of the logits; with one scale a batch it is 0.055, with one a token 0.006."""
+_ALIKE = 0.95
+"""Share of names and words on which they agree at least; near ties are in it."""
 
 
 def test_graph_stays_under_its_size_limit(bundle: Bundle) -> None:
@@ -47,14 +50,21 @@ def test_every_activation_row_has_a_scale_of_its_own(bundle: Bundle) -> None:
     assert not any(node.op_type == "DynamicQuantizeLinear" for node in nodes)
 
 
-def test_batch_mates_hardly_change_an_int8_answer(int8_inference: Inference) -> None:
-    passages = [Passage(text) for text in TEXTS]
+def test_answers_are_the_same_alone_and_among_others(bundle: Bundle) -> None:
+    sets: list[LabelledSet] = [
+        SentimentSet("texts", [LabelledText(text, "positive") for text in TEXTS]),
+        EntitySet("texts", [TaggedText(text, (), ()) for text in TEXTS]),
+        QuestionSet("questions", [Question("", "", context, question, (), ()) for context, question in QUESTIONS]),
+    ]
 
-    alone = [int8_inference.encode([passage])[0].logits[0].ner for passage in passages]
-    together = [encoded.logits[0].ner for encoded in int8_inference.encode(passages)]
+    agreements = measure_independence(bundle, sets, 1, Progress(disable=True))
 
-    difference = np.linalg.norm(np.concatenate(alone) - np.concatenate(together))
-    assert difference / np.linalg.norm(np.concatenate(alone)) < _MAX_BATCH_INFLUENCE
+    for labelled in sets:
+        agreement = agreements[labelled.contract.name]
+        assert agreement.texts == len(labelled.requests)
+        # To the bit where this was written; another processor's kernels may round otherwise.
+        assert agreement.share == 1.0
+        assert agreement.largest <= SCORE_TOLERANCE
 
 
 def test_precisions_agree_on_sentiment(float_inference: Inference, int8_inference: Inference) -> None:
@@ -74,10 +84,9 @@ def test_precisions_agree_on_entities(float_inference: Inference, int8_inference
     float_entities = _entities(cast(list[NerResult], float_inference.answer(NER, requests)))
     int8_entities = _entities(cast(list[NerResult], int8_inference.answer(NER, requests)))
 
-    sure = {entity for entity, score in float_entities.items() if score > _SURE}
-    assert len(sure) > len(TEXTS)
-    assert sure <= set(int8_entities)
-    assert {entity for entity, score in int8_entities.items() if score > _SURE} <= set(float_entities)
+    assert len(float_entities) > len(TEXTS)
+    common = len(float_entities & int8_entities)
+    assert 2 * common / (len(float_entities) + len(int8_entities)) >= _ALIKE
 
 
 def test_precisions_agree_on_answers(float_inference: Inference, int8_inference: Inference) -> None:
@@ -86,12 +95,13 @@ def test_precisions_agree_on_answers(float_inference: Inference, int8_inference:
     float_results = cast(list[QaResult], float_inference.answer(QA, requests))
     int8_results = cast(list[QaResult], int8_inference.answer(QA, requests))
 
-    assert [result.answer for result in float_results] == [result.answer for result in int8_results]
+    found = [result.answer for result in int8_results]
+    assert exact_match_and_f1(found, [[result.answer] for result in float_results])["qa_f1"] >= _ALIKE
 
 
-def _entities(results: list[NerResult]) -> dict[tuple[int, int, int, str], float]:
+def _entities(results: list[NerResult]) -> set[tuple[int, int, int, str]]:
     return {
-        (number, entity.start_char, entity.end_char, entity.type): entity.score
+        (number, entity.start_char, entity.end_char, entity.type)
         for number, result in enumerate(results)
         for entity in result.entities
     }

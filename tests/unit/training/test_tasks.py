@@ -81,6 +81,32 @@ def test_entity_f1_wants_the_type_right() -> None:
     assert entity_f1([["B-ORG", "O"]], [["B-LOC", "O"]]) == {"ner_f1": 0.0}
 
 
+@pytest.mark.parametrize(
+    ("gold", "predicted", "f1"),
+    [
+        # correct, predicted and gold phrases as conlleval.pl counts them, and 2 * correct / (predicted + gold)
+        ("B-PER I-PER O B-LOC", "B-PER I-PER O B-LOC", 1.0),  # 2, 2, 2
+        ("B-PER I-PER O B-LOC", "B-PER O O B-LOC", 0.5),  # 1, 2, 2: half a name is none
+        ("B-PER I-PER O B-LOC", "B-PER I-PER I-PER B-LOC", 0.5),  # 1, 2, 2: nor is more than a name
+        ("B-PER I-PER O B-LOC", "O O O B-LOC", 2 / 3),  # 1, 1, 2
+        ("O O O B-LOC", "B-PER O O B-LOC", 2 / 3),  # 1, 2, 1
+        ("B-ORG I-ORG I-ORG", "B-ORG I-ORG B-LOC", 0.0),  # 0, 2, 1
+        ("B-LOC B-LOC I-LOC O", "B-LOC B-LOC I-LOC O", 1.0),  # 2, 2, 2: a B- parts neighbours
+        ("B-LOC B-LOC I-LOC O", "B-LOC B-LOC O O", 0.5),  # 1, 2, 2
+    ],
+)
+def test_entity_f1_counts_phrases_as_conlleval_does(gold: str, predicted: str, f1: float) -> None:
+    assert entity_f1([predicted.split()], [gold.split()]) == {"ner_f1": approx(f1)}
+
+
+def test_entity_f1_is_of_all_phrases_together_and_not_a_mean_of_sentences_or_types() -> None:
+    golds = [["B-PER"], ["B-LOC", "B-LOC", "B-LOC"]]
+    predicted = [["B-PER"], ["B-LOC", "O", "O"]]
+
+    # 2 correct, 2 predicted, 4 gold: 2 / 3; the mean of the sentences, and of the types, would be (1 + 1 / 2) / 2
+    assert entity_f1(predicted, golds) == {"ner_f1": approx(2 / 3)}
+
+
 def test_entity_f1_tells_two_neighbours_from_one_entity() -> None:
     assert entity_f1([["B-LOC", "I-LOC"]], [["B-LOC", "B-LOC"]]) == {"ner_f1": 0.0}
 
@@ -93,6 +119,13 @@ def test_entity_f1_tells_two_neighbours_from_one_entity() -> None:
         ("theatre", "theatre"),
         ("U.S.A.", "usa"),
         ("$1,000", "1000"),
+        ("twenty-one", "twentyone"),  # marks go, nothing takes their place
+        ("A", ""),
+        ("the the a cat", "cat"),
+        ("Anthem of an era", "anthem of era"),  # articles are whole words
+        ("\tan\u00a0apple\n", "apple"),
+        ("“quoted” – text", "“quoted” – text"),  # ASCII marks only, as in the script
+        ("ÉCOLE", "école"),
     ],
 )
 def test_normalize_follows_the_official_script(answer: str, normal: str) -> None:
@@ -102,6 +135,26 @@ def test_normalize_follows_the_official_script(answer: str, normal: str) -> None
 def test_word_f1_counts_shared_words_as_multisets() -> None:
     assert word_f1("gold gold medal", "gold medal") == approx(2 * (2 / 3) * 1 / (2 / 3 + 1))
     assert word_f1("silver", "gold") == 0.0
+
+
+def test_answer_of_an_article_alone_matches_exactly_and_shares_no_word() -> None:
+    # evaluate-v1.1.py: equal strings are an exact match, and F1 is 0 where no word is shared.
+    assert exact_match_and_f1(["the"], [["a"]]) == {"qa_em": 1.0, "qa_f1": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("found", "gold", "f1"),
+    [
+        ("Denver Broncos", "the Denver Broncos", 1.0),
+        ("Broncos Denver", "Denver Broncos", 1.0),  # the order does not count
+        ("Denver Broncos won", "Denver Broncos", 0.8),  # precision 2/3, recall 1
+        ("Denver", "Denver Broncos", 2 / 3),  # precision 1, recall 1/2
+        ("Denver Denver", "Denver Broncos", 0.5),  # a word counts as often as in both
+        ("", "Denver", 0.0),
+    ],
+)
+def test_word_f1_follows_the_official_script(found: str, gold: str, f1: float) -> None:
+    assert word_f1(found, gold) == approx(f1)
 
 
 def test_squad_scores_take_the_best_gold_answer() -> None:
