@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from pathlib import Path
 from threading import Timer
 from time import monotonic
 from typing import cast
@@ -131,7 +132,8 @@ class Worker:
     async def _find_bundle(self) -> Bundle | None:
         """Return the bundle; None when told to stop before a registry gave it."""
         settings = self._settings
-        registry = Registry(settings.mlflow_tracking_uri, settings.bundle_cache.expanduser(), settings.bundle_wait_s)
+        cache = Path(os.path.expanduser(settings.bundle_cache))  # Path's own fails where a user has no home
+        registry = Registry(settings.mlflow_tracking_uri, cache, settings.bundle_wait_s)
         finding = asyncio.ensure_future(registry.find_bundle(settings.bundle))
         stopping = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait((finding, stopping), return_when=asyncio.FIRST_COMPLETED)

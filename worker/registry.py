@@ -112,13 +112,16 @@ class Registry:
     def _remember(self, uri: str, found: Version) -> None:
         path = self._memory(uri)
         fresh = path.with_suffix(f".{os.getpid()}")  # several workers of a machine may start at once
-        fresh.write_text(json.dumps(asdict(found)))
-        fresh.replace(path)
+        try:
+            fresh.write_text(json.dumps(asdict(found)))
+            fresh.replace(path)
+        except OSError as fault:
+            log.warning("without the registry, %s will not be known: %s", uri, fault)
 
     def _last_known(self, uri: str, gone: RegistryUnavailable) -> Version:
         try:
             return Version(**json.loads(self._memory(uri).read_bytes()))
-        except FileNotFoundError:
+        except OSError:
             raise RegistryUnavailable(f"{gone.detail}, and {self.cache} keeps nothing of {uri}") from gone
 
     def _memory(self, uri: str) -> Path:

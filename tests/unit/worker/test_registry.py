@@ -110,6 +110,23 @@ async def test_a_copy_that_was_changed_is_not_used_while_the_registry_is_away(
         await registry.find_bundle(URI)
 
 
+async def test_a_cache_that_cannot_be_written_is_read(
+    registry: Registry,
+    kept: Version,
+    fetcher: Fetcher,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    fetcher(_says(kept))
+    monkeypatch.setattr(Path, "replace", refuse)
+
+    assert (await registry.find_bundle(URI)).directory == kept.directory(registry.cache)
+    assert f"without the registry, {URI} will not be known: read-only" in caplog.messages
+
+
 async def test_what_the_registry_refuses_is_not_replaced_by_an_old_version(
     registry: Registry, kept: Version, fetcher: Fetcher
 ) -> None:
