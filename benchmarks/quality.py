@@ -34,12 +34,14 @@ TOLERANCE_POINTS = 0.1
 EQUAL, NOT_EQUAL, NOT_MEASURED = 0, 1, 2
 
 
-async def answer(connection: KafkaConnection, labelled: LabelledSet, progress: Progress) -> list[Record]:
+async def answer(
+    connection: KafkaConnection, topics: Topics, labelled: LabelledSet, progress: Progress
+) -> list[Record]:
     """Return the results of the set's requests, in their order, as a worker puts them on their topic.
 
     Raises `Unanswered` where one became a dead letter, or nothing has come for a minute.
     """
-    contract, topics = labelled.contract, Topics()
+    contract = labelled.contract
     requests = {f"{contract.name}-{number}": request for number, request in enumerate(labelled.requests)}
     options = connection.client_options()
     consumer = AIOKafkaConsumer(**options)
@@ -58,17 +60,20 @@ async def answer(connection: KafkaConnection, labelled: LabelledSet, progress: P
             await producer.send(contract.requests(topics), value, key=record_id.encode())
         await producer.flush()
         bar = progress.add_task(f"product {labelled.name}", total=len(requests))
-        results = await _collect(consumer, labelled, set(requests), (progress, bar))
+        results = await _collect(consumer, labelled, set(requests), topics.dead_letters, (progress, bar))
     return [results[record_id] for record_id in requests]
 
 
 async def _collect(
-    consumer: AIOKafkaConsumer, labelled: LabelledSet, missing: set[str], shown: tuple[Progress, TaskID]
+    consumer: AIOKafkaConsumer,
+    labelled: LabelledSet,
+    missing: set[str],
+    dead_letters: str,
+    shown: tuple[Progress, TaskID],
 ) -> dict[str, Record]:
     """Return the results by id; the first of each counts, as for any reader who drops repeats."""
     results: dict[str, Record] = {}
     progress, bar = shown
-    dead_letters = Topics().dead_letters
     while missing:
         found = await consumer.getmany(timeout_ms=int(STALL_S * 1_000))
         if not found:
@@ -93,7 +98,7 @@ def measure(bundle: Bundle, settings: MeasureSettings, progress: Progress) -> di
         asyncio.run(create_topics(connection, Topics()))
         with running_worker(Path(name), connection, bundle.directory, settings.threads):
             for labelled in sets:
-                metrics |= labelled.metrics(asyncio.run(answer(connection, labelled, progress)))
+                metrics |= labelled.metrics(asyncio.run(answer(connection, Topics(), labelled, progress)))
     return metrics
 
 
