@@ -4,6 +4,7 @@ import json
 from statistics import fmean, pstdev
 
 from schemas.manifest import FLOAT_MODEL_FILE, METRICS_FILE, QUANTIZED_MODEL_FILE, TOKENIZER_FILE, Manifest
+from training.encoders import PRESETS
 from training.reliability import BINS
 from training.settings import WEIGHTS_FILE
 
@@ -67,7 +68,7 @@ def write_card(manifest: Manifest, metrics: Metrics) -> str:
     measured = "\n\n".join(f"### {title}\n\n{table}" for title, table in tables(metrics)) or "Not measured yet."
     return f"""# {manifest.name} {manifest.version}
 
-One MiniLM encoder (6 layers, 384 wide, uncased) with three linear heads: sentiment, named entities, question answering.
+One encoder, {_encoder(manifest)}, with three linear heads: sentiment, named entities, question answering.
 Made by `make bundle`, scored by `make evaluate`; this card is written by both.
 
 | head | output | labels |
@@ -153,6 +154,12 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 
 def _temperatures(manifest: Manifest) -> str:
     return ", ".join(f"{value} ({head})" for head, value in manifest.temperatures.items())
+
+
+def _encoder(manifest: Manifest) -> str:
+    """Return what the encoder is: that of the settings of its training, MiniLM where an older history has none."""
+    preset = PRESETS[manifest.training.get("settings", {}).get("encoder", "minilm")]
+    return f"{preset.title} ({preset.layers} layers, {preset.width} wide, uncased)"
 
 
 def _calibrated(manifest: Manifest) -> str:

@@ -231,11 +231,11 @@ class GateSettings(MeasureSettings):
         "and chance refuses bundles; higher, and quality leaks away release by release.",
     )
     max_calibration_error: float = Field(
-        default=0.06,
+        default=0.08,
         gt=0,
         lt=1,
         description="Expected calibration error of each head on its reported set; above it scores mislead whoever sets "
-        "a threshold. On sets of this size chance alone makes 0.02.",
+        "a threshold. Chance makes 0.02 on sets of this size, and SQuAD dev 0.04: three annotators, not one, may be met.",
     )
     min_agreement: float = Field(
         default=0.999,

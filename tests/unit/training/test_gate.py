@@ -124,7 +124,7 @@ def test_metrics_at_the_bounds_pass(settings: GateSettings) -> None:
     [
         ("fp32", "ner_f1", 0.9001, "int8 against fp32: CoNLL-2003 test, entity F1"),
         ("int8", "qa_f1", 0.8949, "against {shipped}: SQuAD 1.1 dev, F1"),
-        ("calibration", "qa_ece_after", 0.061, "calibration error: qa"),
+        ("calibration", "qa_ece_after", 0.081, "calibration error: qa"),
     ],
 )
 def test_metric_past_its_bound_is_refused(
