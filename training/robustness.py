@@ -13,13 +13,12 @@ from training.data import LabelledText, Question, TaggedSentence, load_entities,
 from training.reading import Reader
 from training.reliability import Judged, ranking
 from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, TaggedText, spaced
+from training.variety import glued
 from worker.bundle import Bundle
 
 OPINIONS = Path(__file__).with_name("opinions.jsonl")
 """Our own writing, so that it may be published: a label, a subject and a text a line."""
 
-_OPENING = frozenset("([$")
-_CLOSING = frozenset((".", ",", ";", ":", "!", "?", ")", "]", "%", "'s", "'S", "n't", "'re", "'ve", "'ll", "'d", "'m"))
 _UNSAID = str.maketrans("", "", string.punctuation.replace("-", ""))
 """A hyphen within a word is written even by those who write no other mark."""
 
@@ -84,13 +83,9 @@ def without_marks(sentence: TaggedSentence) -> TaggedSentence | None:
 def typed(sentence: TaggedSentence) -> TaggedText:
     """Return the sentence with its marks where people type them: no space before a full stop."""
     text, spans = "", []
-    is_open, in_quotes = True, False
-    for word in sentence.words:
-        closes = word in _CLOSING or (word == '"' and in_quotes)
-        text += word if closes or is_open else f" {word}"
+    for word, is_glued in zip(sentence.words, glued(sentence.words), strict=True):
+        text += word if is_glued else f" {word}"
         spans.append((len(text) - len(word), len(text)))
-        is_open = word in _OPENING or (word == '"' and not in_quotes)
-        in_quotes ^= word == '"'
     return TaggedText(text, spans, sentence.tags)
 
 

@@ -59,7 +59,7 @@ def retype_tagged(sentences: Sequence[TaggedSentence], generator: np.random.Gene
         words = [word.lower() for word in words]
     elif case < 0.1:
         words = [word.upper() for word in words]
-    return _joined(words, tags, [False] * len(words) if style < 0.5 else _glued(words))
+    return _joined(words, tags, [False] * len(words) if style < 0.5 else glued(words))
 
 
 def _pairs(sentence: TaggedSentence, drop_end: bool) -> Iterator[tuple[str, str]]:
@@ -69,16 +69,16 @@ def _pairs(sentence: TaggedSentence, drop_end: bool) -> Iterator[tuple[str, str]
     return iter(pairs)
 
 
-def _glued(words: Sequence[str]) -> list[bool]:
-    """Return which words stand without a space before them."""
-    glued, quoted = [], False
+def glued(words: Sequence[str]) -> list[bool]:
+    """Return which words stand without a space before them where people type as usual."""
+    joined, quoted = [], False
     opened = True  # a text begins without a space
     for word in words:
         closes = word in _CLOSING or (word == '"' and quoted)
-        glued.append(closes or opened)
+        joined.append(closes or opened)
         opened = word in _OPENING or (word == '"' and not quoted)
         quoted ^= word == '"'
-    return glued
+    return joined
 
 
 def _joined(words: Sequence[str], tags: Sequence[str], glued: Sequence[bool]) -> TaggedText:
