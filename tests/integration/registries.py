@@ -1,13 +1,16 @@
 """A real MLflow server on a database, bundles put into its registry, and what of them can be spoilt."""
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import mlflow
@@ -92,3 +95,14 @@ def publish(name: str, bundle: Path, *, tags: Mapping[str, str] | None = None) -
     digest = hashlib.sha256((bundle / MANIFEST_FILE).read_bytes()).hexdigest()
     told = {DIGEST_TAG: digest} if tags is None else dict(tags)
     return str(client.create_model_version(name, source, run.info.run_id, tags=told).version)
+
+
+def describe(bundle: Path, **changes: Any) -> None:
+    """Change what a bundle's manifest says."""
+    path = bundle / MANIFEST_FILE
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | changes))
+
+
+def fresh_name() -> str:
+    """Return the name of a model that nobody has registered."""
+    return f"model-{uuid.uuid4().hex[:8]}"

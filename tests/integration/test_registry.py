@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from schemas.manifest import FLOAT_MODEL_FILE, MANIFEST_FILE, METRICS_FILE, QUAN
 from tests.integration.caller import Caller, header
 from tests.integration.load import requests
 from tests.integration.polling import eventually
-from tests.integration.registries import MlflowServer, publish
+from tests.integration.registries import MlflowServer, describe, fresh_name, publish
 from tests.integration.workers import NewWorker, WorkerProcess
 from training import evaluate
 from training.register import Registered, register
@@ -51,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", server.uri)
         try:
-            asyncio.run(eventually(server.answers, "the MLflow server answers", within_s=120.0))
+            asyncio.run(eventually(server.answers, "the MLflow server answers", within_s=240.0))
             mlflow.set_tracking_uri(server.uri)
             yield server
         finally:
@@ -103,15 +102,6 @@ def copy(tmp_path: Path) -> Path:
     for name in FILES:
         shutil.copy(SHIPPED / name, directory)
     return directory
-
-
-def _describe(bundle: Path, **changes: Any) -> None:
-    path = bundle / MANIFEST_FILE
-    path.write_text(json.dumps(json.loads(path.read_bytes()) | changes))
-
-
-def _fresh_name() -> str:
-    return f"model-{uuid.uuid4().hex[:8]}"
 
 
 async def test_a_training_logs_curves_epochs_settings_and_the_machine(
@@ -253,7 +243,7 @@ async def test_workers_follow_the_champion_at_their_next_start(
     graph.doc_string = "another graph that answers the same"
     onnx.save(graph, copy / QUANTIZED_MODEL_FILE)
     digest = hashlib.sha256((copy / QUANTIZED_MODEL_FILE).read_bytes()).hexdigest()
-    _describe(copy, version="0.2.0", files={**champion.bundle.manifest.files, QUANTIZED_MODEL_FILE: digest})
+    describe(copy, version="0.2.0", files={**champion.bundle.manifest.files, QUANTIZED_MODEL_FILE: digest})
     worker = new_worker("worker", bundle="models:/shipped@champion", bundle_cache=tmp_path / "cache")
 
     first = await _models_of(worker, caller, requests(fresh_topics, 0, 4))
@@ -313,7 +303,7 @@ def test_a_version_by_its_number_is_found(champion: Champion, tmp_path: Path) ->
 
 
 def test_a_tampered_graph_is_refused_and_not_kept(server: MlflowServer, tmp_path: Path, copy: Path) -> None:
-    name = _fresh_name()
+    name = fresh_name()
     publish(name, copy)
     stored = max(server.stored(f"artifacts/bundle/{QUANTIZED_MODEL_FILE}"), key=lambda path: path.stat().st_mtime_ns)
     with stored.open("r+b") as graph:
@@ -328,7 +318,7 @@ def test_a_tampered_graph_is_refused_and_not_kept(server: MlflowServer, tmp_path
 def test_a_manifest_that_the_registry_does_not_know_is_refused(
     server: MlflowServer, tmp_path: Path, copy: Path
 ) -> None:
-    name = _fresh_name()
+    name = fresh_name()
     publish(name, copy, tags={"bundle_sha256": "0" * 64})
 
     with pytest.raises(BundleError, match=rf"{MANIFEST_FILE}: its sha256 is \w+, the registry says 0000"):
@@ -336,7 +326,7 @@ def test_a_manifest_that_the_registry_does_not_know_is_refused(
 
 
 def test_a_version_of_others_is_refused(server: MlflowServer, tmp_path: Path, copy: Path) -> None:
-    name = _fresh_name()
+    name = fresh_name()
     publish(name, copy, tags={})
 
     with pytest.raises(BundleError, match=rf"models:/{name}/1: version 1 has no tag bundle_sha256"):
@@ -344,7 +334,7 @@ def test_a_version_of_others_is_refused(server: MlflowServer, tmp_path: Path, co
 
 
 def test_a_version_with_a_file_missing_is_refused(server: MlflowServer, tmp_path: Path, copy: Path) -> None:
-    name = _fresh_name()
+    name = fresh_name()
     (copy / TOKENIZER_FILE).unlink()
     publish(name, copy)
 
@@ -355,8 +345,8 @@ def test_a_version_with_a_file_missing_is_refused(server: MlflowServer, tmp_path
 
 
 def test_a_manifest_of_a_later_schema_is_refused(server: MlflowServer, tmp_path: Path, copy: Path) -> None:
-    name = _fresh_name()
-    _describe(copy, schema_version=2)
+    name = fresh_name()
+    describe(copy, schema_version=2)
     publish(name, copy)
 
     with pytest.raises(BundleError, match="is none that this worker reads: schema_version: Input should be 1"):
@@ -376,7 +366,7 @@ async def test_what_was_kept_is_used_while_the_registry_hangs(
 
 
 def test_a_digest_that_is_none_is_refused(server: MlflowServer, tmp_path: Path, copy: Path) -> None:
-    name = _fresh_name()
+    name = fresh_name()
     publish(name, copy, tags={"bundle_sha256": "../../elsewhere"})
 
     with pytest.raises(BundleError, match=rf"models:/{name}/1: the tag bundle_sha256 of version 1 is no sha256"):
