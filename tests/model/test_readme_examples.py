@@ -8,6 +8,7 @@ import pytest
 from pydantic_core import from_json
 
 from schemas import DOCUMENT, NER, DocumentRequest, EnrichedDocument, NerRequest, NerResult, Record, codec
+from training.card import tables
 from worker.inference import Inference
 
 README = Path(__file__).parents[2] / "README.md"
@@ -56,3 +57,10 @@ def test_readme_shows_the_document_that_comes_out(int8_inference: Inference) -> 
 
     assert questions
     assert_alike(record, int8_inference.answer(DOCUMENT, [DocumentRequest(text=record.text, questions=questions)])[0])
+
+
+def test_readme_shows_the_numbers_of_the_shipped_bundle(metrics: dict[str, dict[str, float]]) -> None:
+    readme = README.read_text(encoding="utf-8")
+
+    for _, table in tables(metrics):
+        assert table in readme, "copy the tables that `make evaluate` prints"
