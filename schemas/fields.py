@@ -14,7 +14,7 @@ RecordId = Annotated[
     ),
 ]
 NOT_BLANK = {"minLength": 1, "pattern": r"[^\s\x00-\x1f\x7f-\x9f]"}
-"""More than white space and controls. For JSON Schemas alone: our own check comes after the types', and has a code of its own."""
+"""More than white space and controls. For JSON Schemas alone: our own check has a code of its own."""
 Text = Annotated[
     str,
     Field(
