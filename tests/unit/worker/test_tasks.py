@@ -5,6 +5,7 @@ import pytest
 
 from schemas import Entity, Manifest
 from worker.arrays import Floats2d
+from worker.bundle import Bundle
 from worker.encoder import WindowLogits
 from worker.tasks.base import Encoded
 from worker.tasks.ner import find_entities
@@ -13,6 +14,12 @@ from worker.tasks.sentiment import find_sentiment
 from worker.tokenizer import Passage, Reading, Tokenizer
 
 LABELS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"]
+
+
+@pytest.fixture
+def manifest(bundle: Bundle) -> Manifest:
+    """The shipped manifest as it would be with no temperatures fitted: the logits here are those of the formulas."""
+    return bundle.manifest.model_copy(update={"temperatures": dict.fromkeys(bundle.manifest.temperatures, 1.0)})
 
 
 def _encoded(
@@ -139,16 +146,14 @@ def _answer_score(tokenizer: Tokenizer, manifest: Manifest, spans: dict[tuple[in
 
 
 def test_answer_is_as_sure_as_its_share_of_all_answers(tokenizer: Tokenizer, manifest: Manifest) -> None:
-    plain = manifest.model_copy(update={"temperatures": {**manifest.temperatures, "qa": 1.0}})
 
-    score = _answer_score(tokenizer, plain, {(3, 3): 2.0, (33, 33): 0.0}, no=1.0)
+    score = _answer_score(tokenizer, manifest, {(3, 3): 2.0, (33, 33): 0.0}, no=1.0)
 
     # 3 to 33 is too long to be an answer.
     assert score == pytest.approx(np.exp(2) / (np.exp(2) + np.exp(0) + np.exp(1)), abs=1e-4)
 
 
 def test_answers_that_are_mostly_the_same_share_their_score(tokenizer: Tokenizer, manifest: Manifest) -> None:
-    plain = manifest.model_copy(update={"temperatures": {**manifest.temperatures, "qa": 1.0}})
     reading = tokenizer.read(Passage("word " * 40, "what?"))
     window = reading.windows[0]
     rows = np.full((len(window), 2), -30, np.float32)
@@ -156,7 +161,7 @@ def test_answers_that_are_mostly_the_same_share_their_score(tokenizer: Tokenizer
     for last, logit in ((6, 2.0), (8, 1.0), (20, 1.5)):
         rows[window.text_at + last, 1] = logit
 
-    found = find_answer(_encoded(reading, qa=[rows]), plain)
+    found = find_answer(_encoded(reading, qa=[rows]), manifest)
 
     together = np.exp(5) + np.exp(4)  # 5 to 8 has all of 5 to 6: F1 2 * 2 / (2 + 4)
     assert found.end_char - found.start_char == len("word word")
@@ -168,13 +173,12 @@ def test_sure_no_answer_leaves_little_to_any_span(tokenizer: Tokenizer, manifest
 
 
 def test_entity_is_as_sure_as_its_least_sure_word(tokenizer: Tokenizer, manifest: Manifest) -> None:
-    plain = manifest.model_copy(update={"temperatures": {**manifest.temperatures, "ner": 1.0}})
     reading = tokenizer.read(Passage("Anna Berta"))
     rows = np.zeros((len(reading.windows[0]), 9), np.float32)
     rows[1, LABELS.index("B-PER")] = 9
     rows[2, LABELS.index("I-PER")] = 4
 
-    found = find_entities(_encoded(reading, ner=[rows]), plain)
+    found = find_entities(_encoded(reading, ner=[rows]), manifest)
 
     assert [each.text for each in found] == ["Anna Berta"]
     assert found[0].score == pytest.approx(np.exp(4) / (np.exp(4) + 8), abs=1e-4)
