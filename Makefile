@@ -98,8 +98,8 @@ gate: .venv-dev ## Judge BUNDLE against the shipped one: int8, regressions, cali
 	@$(DEV)/python -m training.gate $(OF_BUNDLE)
 
 .PHONY: train
-train: .venv-dev ## Fine-tune the encoder on the three tasks; DATA=directory of the sets
-	@$(DEV)/python -m training.train $(if $(DATA),--data $(DATA))
+train: .venv-dev ## From the sets to a registered bundle; DATA=directory of the sets, ARGS="--quick" or "--resume"
+	@$(DEV)/python -m training.pipeline $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: register
 register: .venv-dev ## Register the bundle in MLflow (MLFLOW_TRACKING_URI), the champion when it passed the gate

@@ -121,7 +121,7 @@ it.
 make bundle WEIGHTS={WEIGHTS_FILE} DATA=directory   # the same weights give the same graph to the byte
 make evaluate DATA=directory                        # writes the results above
 make gate DATA=directory                            # int8 against fp32, this bundle against the shipped one, and more
-make train DATA=directory                           # new weights
+make train DATA=directory                           # new weights, and a bundle of them
 ```
 
 ## Files
