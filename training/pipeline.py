@@ -19,8 +19,8 @@ from training.exits import Exit, leave
 from training.settings import WEIGHTS_FILE, PipelineSettings
 from training.tracking import TrackingError, open_run_id, tracked_run
 
-_QUICK_TRAINING = ("--limit", "600", "--epochs", "1")
-_QUICK_SCORING = ("--limit", "150")
+_QUICK_TRAINING = ("--limit", "400", "--epochs", "1")
+_QUICK_SCORING = ("--limit", "100")
 
 
 @dataclass(frozen=True, slots=True)
