@@ -90,7 +90,7 @@ def _bare(schema: Any) -> Any:
 
 def _download(module: Module) -> Path:
     """Return the module's zip file as Go keeps it, fetched from wherever Go is told to fetch from."""
-    command = [Path(sys.executable).with_name("go"), "mod", "download", "-json", f"{module.name}@{module.version}"]
+    command = [str(Path(sys.executable).with_name("go")), "mod", "download", "-json", f"{module.name}@{module.version}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return Path(json.loads(done.stdout)["Zip"])
 
