@@ -28,6 +28,7 @@ class Connection(H11Protocol):
     max_connections: ClassVar[int]
     headers_of_all: ClassVar[dict[str, str]]
 
+    # uvicorn too takes the narrower transport that asyncio hands to TCP servers.
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)

@@ -5,6 +5,8 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 _TEXT = String("utf-8")
 
+# aiokafka ships no types, so its classes are Any to mypy, and three `misc` below say that we know.
+
 
 class MetadataResponse(Response):  # type: ignore[misc]
     """Brokers and topics; `authorized_operations` has a bit for each operation that we may do."""
