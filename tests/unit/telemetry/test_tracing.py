@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Event, Thread
 
 import pytest
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import INVALID_SPAN
 from pydantic import ValidationError
 
@@ -71,8 +71,8 @@ def test_the_operator_may_name_the_service(
     spans = start_tracing(TracingSettings(enabled=True), "nlp-worker")
 
     assert spans is not None
-    resource: Resource = spans.provider.resource  # type: ignore[attr-defined]
-    assert resource.attributes["service.name"] == expected
+    assert isinstance(spans.provider, TracerProvider)
+    assert spans.provider.resource.attributes["service.name"] == expected
     spans.shut_down()
 
 
