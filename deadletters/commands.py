@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from deadletters import show
 from deadletters.letters import Source
 from deadletters.reading import Reader, open_reader
-from deadletters.replay import Producer, Replay, ReplayRules, open_producer, send_all
+from deadletters.replay import Replay, ReplayRules, open_producer, send_all
 from deadletters.selection import Selection
 from deadletters.settings import Settings
 from schemas import KafkaConnection, Topics
@@ -18,6 +18,7 @@ from schemas.acls import Acl, operator_acls, reader_acls
 from schemas.cluster import administer, partition_counts
 from schemas.errors import BrokerUnavailable
 from schemas.headers import ReplyHeaderNames
+from schemas.producer import Producer
 
 
 async def list_letters(arguments: Namespace) -> int:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -13,6 +12,7 @@ from aiokafka.structs import RecordMetadata
 from deadletters.letters import Letter, Source
 from schemas import KafkaConnection, ServiceError
 from schemas.headers import Headers, ReplyHeaderNames
+from schemas.producer import Producer
 from schemas.topics import OUTPUT_BYTES
 
 
@@ -65,21 +65,6 @@ class ReplayRules:
         if self.unattended is None and letter.has_expired(now_ms):
             return "its deadline has passed and it would expire again; --unattended leaves the deadline off"
         return ""
-
-
-class Producer(Protocol):
-    """The part of `AIOKafkaProducer` that replaying uses."""
-
-    async def send(
-        self,
-        topic: str,
-        value: bytes | None = None,
-        key: bytes | None = None,
-        partition: int | None = None,
-        timestamp_ms: int | None = None,
-        headers: list[tuple[str, bytes | None]] | None = None,
-    ) -> "asyncio.Future[RecordMetadata]":
-        """Queue a record; the future ends when the broker has confirmed it."""
 
 
 async def send_all(producer: Producer, replays: Sequence[Replay]) -> tuple[list[Source | None], ReplayFailed | None]:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
-from typing import Protocol
 
 from aiokafka.errors import (
     InvalidTopicError,
@@ -17,6 +16,7 @@ from aiokafka.errors import (
 )
 
 from schemas.errors import InvalidHeader, RecordError, ResultTooLarge, ServiceError
+from schemas.producer import Producer
 from worker.addresses import Addresses
 from worker.metrics import Metrics
 from worker.ordering import KeyOrder
@@ -31,21 +31,6 @@ class DeliveryError(ServiceError):
     """The broker does not take our records: nobody's record is at fault."""
 
     code = "delivery_failed"
-
-
-class Producer(Protocol):
-    """The part of `AIOKafkaProducer` that delivery uses."""
-
-    async def send(
-        self,
-        topic: str,
-        value: bytes | None = None,
-        key: bytes | None = None,
-        partition: int | None = None,
-        timestamp_ms: int | None = None,
-        headers: list[tuple[str, bytes | None]] | None = None,
-    ) -> "asyncio.Future[object]":
-        """Queue a record; the future ends when the broker has confirmed it."""
 
 
 class InFlight:
