@@ -5,7 +5,6 @@ that their text does not answer. Scored on the int8 graph, as it is served.
 """
 
 import json
-import string
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -13,14 +12,11 @@ from training.data import LabelledText, Question, TaggedSentence, load_entities,
 from training.reading import Reader
 from training.reliability import Judged, ranking
 from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, TaggedText, spaced
-from training.variety import glued
+from training.variety import glued, without_marks
 from worker.bundle import Bundle
 
 OPINIONS = Path(__file__).with_name("opinions.jsonl")
 """Our own writing, so that it may be published: a label, a subject and a text a line."""
-
-_UNSAID = str.maketrans("", "", string.punctuation.replace("-", ""))
-"""A hyphen within a word is written even by those who write no other mark."""
 
 
 def measure_robustness(reader: Reader, bundle: Bundle, data: Path | None, limit: int | None) -> dict[str, float]:
@@ -60,24 +56,6 @@ def noisy(sentences: Sequence[TaggedSentence]) -> dict[str, list[TaggedText]]:
 
 def _changed(sentences: Sequence[TaggedSentence], change: Callable[[str], str]) -> Iterable[TaggedSentence]:
     return (TaggedSentence(tuple(map(change, each.words)), each.tags) for each in sentences)
-
-
-def without_marks(sentence: TaggedSentence) -> TaggedSentence | None:
-    """Return the sentence as written by who writes no punctuation, None where nothing is left."""
-    words: list[str] = []
-    tags: list[str] = []
-    is_cut = False  # a name lost its first word, a mark: the next one begins it
-    for word, tag in zip(sentence.words, sentence.tags, strict=True):
-        bare = word.translate(_UNSAID).strip("-")
-        if bare:
-            words.append(bare)
-            tags.append(f"B-{tag[2:]}" if is_cut and tag.startswith("I-") else tag)
-            is_cut = False
-        elif tag != "O":
-            is_cut = is_cut or tag.startswith("B-")
-        else:
-            is_cut = False
-    return TaggedSentence(tuple(words), tuple(tags)) if words else None
 
 
 def typed(sentence: TaggedSentence) -> TaggedText:

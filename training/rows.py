@@ -76,13 +76,12 @@ def _ner_target(example: TaggedText, reading: Reading) -> Ints1d:
     return target
 
 
-def qa_rows(examples: Sequence[Question], tokenizer: Tokenizer) -> list[Row]:
-    """Return a row for each window of each context; one without the whole answer points to [CLS]."""
+def qa_rows(examples: Sequence[Question], tokenizer: Tokenizer) -> list[list[Row]]:
+    """Return each question's rows, one for each window of its context; one without the whole answer points to [CLS]."""
     readings = tokenizer.read_all([Passage(example.context, example.question) for example in examples])
     return [
-        Row(window, _qa_target(example, reading, window))
+        [Row(window, _qa_target(example, reading, window)) for window in reading.windows]
         for example, reading in zip(examples, readings, strict=True)
-        for window in reading.windows
     ]
 
 

@@ -76,7 +76,7 @@ class RunSettings(PrepareSettings):
     )
     resume: bool = Field(
         default=False,
-        description="Go on from the output's checkpoint with the same settings; length and decay may differ.",
+        description="Go on from the output's checkpoint with the same settings; length, decay and window may differ.",
     )
 
 
@@ -122,6 +122,13 @@ class TrainSettings(RunSettings):
     )
     batch_rows: int = Field(
         default=32, gt=0, description="Examples of one step; more need memory and a higher learning rate."
+    )
+    window: int = Field(
+        default=384,
+        ge=64,
+        le=512,
+        description="Tokens that are read at once, as in the bundle. Most of a run can go with 128: half as long, and "
+        "what it learns holds for longer ones after a last stretch with 384.",
     )
     learning_rate: float = Field(
         default=1.2e-4, gt=0, description="Highest rate, reached after the warm-up; twice as high may diverge."

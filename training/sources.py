@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import ClassVar
 
 import numpy as np
@@ -13,8 +14,12 @@ from training.rows import Row, ner_rows, qa_rows, sentiment_rows
 from training.variety import retype, retype_tagged, spaced
 from worker.tokenizer import Tokenizer
 
+_TOGETHER = 0.1  # steps on texts of several phrases of one label: an opinion is seldom one phrase
+_PHRASES_OF_A_TEXT = 3
 _SENTENCES_OF_A_TEXT = (1, 1, 2, 4)  # drawn from evenly: people send one sentence, and letters
-_UNANSWERABLE = 0.06  # questions put to another paragraph of their article: what a low score must look like
+_UNANSWERABLE = 0.1  # questions put to another paragraph of their article: what a low score must look like
+_CANDIDATES = 4  # paragraphs of which the likest takes the question: an unlike one would teach to match words
+_ELSEWHERE = 0.15  # questions put to a window beside the one with the answer, where a paragraph has several
 
 
 class Source(ABC):
@@ -42,11 +47,22 @@ class SentimentSource(Source):
         self.sizes = [len(example.text) for example in examples]
 
     def rows(self, numbers: Sequence[int], generator: np.random.Generator | None) -> list[Row]:
-        """Return one row an example."""
+        """Return one row an example, or in some steps one for several of the same label."""
         chosen = [self._examples[number] for number in numbers]
         if generator is not None:
+            together = generator.random() < _TOGETHER
             chosen = [replace(example, text=retype(example.text, generator)) for example in chosen]
+            chosen = list(_put_together(chosen)) if together else chosen
         return sentiment_rows(chosen, self._tokenizer)
+
+
+def _put_together(examples: Sequence[LabelledText]) -> Iterator[LabelledText]:
+    by_label: dict[str, list[str]] = defaultdict(list)
+    for example in examples:
+        by_label[example.label].append(example.text if example.text.endswith((".", "!", "?")) else f"{example.text}.")
+    for label, texts in by_label.items():
+        for first in range(0, len(texts), _PHRASES_OF_A_TEXT):
+            yield LabelledText(" ".join(texts[first : first + _PHRASES_OF_A_TEXT]), label)
 
 
 class NerSource(Source):
@@ -69,7 +85,10 @@ class NerSource(Source):
 
 
 class QaSource(Source):
-    """SQuAD: questions and their paragraphs; a varied row may ask the wrong paragraph of the right article."""
+    """SQuAD: questions and their paragraphs; a varied row is one window, and may be of the wrong paragraph.
+
+    That one is of the question's article, or it would be told by its subject.
+    """
 
     def __init__(self, examples: Sequence[Question], tokenizer: Tokenizer) -> None:
         self._examples = examples
@@ -81,17 +100,27 @@ class QaSource(Source):
         self._contexts = {title: list(each) for title, each in contexts.items()}
 
     def rows(self, numbers: Sequence[int], generator: np.random.Generator | None) -> list[Row]:
-        """Return the rows of each example's windows."""
+        """Return one row an example, or the rows of all its windows as they are scored."""
         chosen = [self._examples[number] for number in numbers]
-        if generator is not None:
-            chosen = [
-                self._misplaced(each, generator) if generator.random() < _UNANSWERABLE else each for each in chosen
-            ]
-        return qa_rows(chosen, self._tokenizer)
+        if generator is None:
+            return list(chain.from_iterable(qa_rows(chosen, self._tokenizer)))
+        chosen = [self._misplaced(each, generator) if generator.random() < _UNANSWERABLE else each for each in chosen]
+        return [_one_of(windows, generator) for windows in qa_rows(chosen, self._tokenizer)]
 
     def _misplaced(self, question: Question, generator: np.random.Generator) -> Question:
         contexts = self._contexts[question.title]
-        context = contexts[generator.integers(len(contexts))]
+        asked = set(question.question.lower().split())
+        drawn = [contexts[number] for number in generator.integers(len(contexts), size=_CANDIDATES)]
+        context = max(drawn, key=lambda each: len(asked.intersection(each.lower().split())))
         if any(answer.lower() in context.lower() for answer in question.answers):
             return question
         return replace(question, context=context, answers=(), starts=())
+
+
+def _one_of(windows: Sequence[Row], generator: np.random.Generator) -> Row:
+    """Return one window of a question's paragraph: most often one that holds the answer."""
+    holding = [row for row in windows if row.target.any()]
+    beside = [row for row in windows if not row.target.any()]
+    elsewhere = generator.random() < _ELSEWHERE
+    among = beside if beside and (elsewhere or not holding) else holding
+    return among[generator.integers(len(among))]

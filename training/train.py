@@ -13,6 +13,7 @@ from pydantic_settings import CliApp
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from schemas.manifest import Window
 from training.bundle import WINDOW
 from training.checkpoint import ResumeError, load_checkpoint, save_checkpoint, save_epoch
 from training.data import DataError, load_entities, load_questions, load_sentiment
@@ -20,6 +21,7 @@ from training.encoders import TOKEN_TYPES, WeightsError, pretrained_file
 from training.exits import leave
 from training.loop import Loop, Teachers, measure_losses
 from training.model import MultiTaskModel
+from training.processor import tune_for_cpu
 from training.scoring import Examples, score
 from training.settings import WEIGHTS_FILE, TrainSettings
 from training.sources import NerSource, QaSource, SentimentSource, Source
@@ -44,9 +46,9 @@ def load_examples(settings: TrainSettings) -> tuple[Examples, Examples]:
     )
 
 
-def build_sources(examples: Examples) -> dict[str, Source]:
+def build_sources(examples: Examples, window: Window = WINDOW) -> dict[str, Source]:
     """Return the source of each task that has examples; they are read as the worker reads."""
-    tokenizer = Tokenizer(pretrained_file("tokenizer.json"), WINDOW, TOKEN_TYPES)
+    tokenizer = Tokenizer(pretrained_file("tokenizer.json"), window, TOKEN_TYPES)
     sources: dict[str, Source] = {}
     if examples.sentiment:
         sources["sentiment"] = SentimentSource(examples.sentiment, tokenizer)
@@ -66,7 +68,8 @@ def train(settings: TrainSettings, console: Console) -> dict[str, float]:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     examples, held_out = load_examples(settings)
-    loop = Loop(build_model(settings), build_sources(examples), settings, load_teachers(settings))
+    window = WINDOW.model_copy(update={"tokens": settings.window, "stride": min(WINDOW.stride, settings.window // 3)})
+    loop = Loop(build_model(settings), build_sources(examples, window), settings, load_teachers(settings))
     settings.output.mkdir(parents=True, exist_ok=True)
     run_id = None
     if settings.resume:
@@ -126,6 +129,8 @@ def build_model(settings: TrainSettings) -> MultiTaskModel:
     )
     model.set_dropout(settings.dropout)
     model.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
+    if settings.device == "cpu":
+        tune_for_cpu(model)
     return model.to(settings.device)
 
 

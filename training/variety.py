@@ -4,7 +4,8 @@ SST-2 is lower-case words and marks with spaces between, CoNLL-2003 cased words 
 that saw nothing else takes the spaces for the task.
 """
 
-from collections.abc import Iterator, Sequence
+import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from training.data import TaggedSentence
 _CLOSING = frozenset((".", ",", ";", ":", "!", "?", ")", "]", "%", "'s", "'S", "'re", "'ve", "'ll", "'d", "'m", "n't"))
 _OPENING = frozenset(("(", "[", "$", "#", "£"))
 _BRACKETS = {"-lrb-": "(", "-rrb-": ")"}
+_UNSAID = str.maketrans("", "", string.punctuation.replace("-", ""))
+"""A hyphen within a word is written even by those who write no other mark."""
 _detokenizer = TreebankWordDetokenizer()
 
 
@@ -53,8 +56,12 @@ def retype_tagged(sentences: Sequence[TaggedSentence], generator: np.random.Gene
     The tags stay: a name is one in small letters too.
     """
     style, case = generator.random(2)
-    kept = [pair for sentence in sentences for pair in _pairs(sentence, drop_end=style > 0.9)]
-    words, tags = [word for word, _ in kept], [tag for _, tag in kept]
+    if style > 0.94:
+        sentences = [bare for bare in map(without_marks, sentences) if bare] or sentences
+    elif style > 0.88:
+        sentences = [_without_end(sentence) for sentence in sentences]
+    words = [word for sentence in sentences for word in sentence.words]
+    tags = [tag for sentence in sentences for tag in sentence.tags]
     if case < 0.06:
         words = [word.lower() for word in words]
     elif case < 0.1:
@@ -62,11 +69,28 @@ def retype_tagged(sentences: Sequence[TaggedSentence], generator: np.random.Gene
     return _joined(words, tags, [False] * len(words) if style < 0.5 else glued(words))
 
 
-def _pairs(sentence: TaggedSentence, drop_end: bool) -> Iterator[tuple[str, str]]:
-    pairs = list(zip(sentence.words, sentence.tags, strict=True))
-    if drop_end and len(pairs) > 1 and sentence.words[-1] in ".!?":
-        pairs.pop()
-    return iter(pairs)
+def _without_end(sentence: TaggedSentence) -> TaggedSentence:
+    if len(sentence.words) > 1 and sentence.words[-1] in ".!?":
+        return TaggedSentence(sentence.words[:-1], sentence.tags[:-1])
+    return sentence
+
+
+def without_marks(sentence: TaggedSentence) -> TaggedSentence | None:
+    """Return the sentence as written by who writes no punctuation, None where nothing is left."""
+    words: list[str] = []
+    tags: list[str] = []
+    is_cut = False  # a name lost its first word, a mark: the next one begins it
+    for word, tag in zip(sentence.words, sentence.tags, strict=True):
+        bare = word.translate(_UNSAID).strip("-")
+        if bare:
+            words.append(bare)
+            tags.append(f"B-{tag[2:]}" if is_cut and tag.startswith("I-") else tag)
+            is_cut = False
+        elif tag != "O":
+            is_cut = is_cut or tag.startswith("B-")
+        else:
+            is_cut = False
+    return TaggedSentence(tuple(words), tuple(tags)) if words else None
 
 
 def glued(words: Sequence[str]) -> list[bool]:

@@ -3,7 +3,8 @@
 from collections import Counter
 
 from training.data import TaggedSentence
-from training.robustness import load_opinions, noisy, typed, without_marks
+from training.robustness import load_opinions, noisy, typed
+from training.variety import without_marks
 
 _SENTENCE = TaggedSentence(
     ("Ada", "(", "of", "\"", "St.", "Paul", "\"", ")", "did", "n't", "see", "Al-Ain", "."),

@@ -53,7 +53,7 @@ def test_answer_is_pointed_at_by_its_first_and_last_token(tokenizer: Tokenizer) 
     context = "The lamp stands on the old oak table."
     question = Question("1", "t", context, "Where is the lamp?", ("the old oak table",), (19,))
 
-    row = qa_rows([question], tokenizer)[0]
+    row = qa_rows([question], tokenizer)[0][0]
 
     # [CLS] where is the lamp ? [SEP] the lamp stands on the old oak table . [SEP]
     assert row.target.tolist() == [11, 14]
@@ -64,7 +64,7 @@ def test_windows_without_the_answer_point_to_cls() -> None:
     context = "one two three four five six seven eight nine ten " * 4 + "green."
     question = Question("1", "t", context, "Which colour?", ("green",), (context.index("green"),))
 
-    rows = qa_rows([question], narrow)
+    rows = qa_rows([question], narrow)[0]
 
     assert len(rows) > 2
     assert all(row.target.tolist() == [0, 0] for row in rows[:-1])

@@ -60,7 +60,7 @@ def test_some_questions_are_put_to_another_paragraph_of_their_article(tokenizer:
     rows = source.rows([0] * 400, np.random.default_rng(0))
     unanswerable = [row for row in rows if row.target.tolist() == [0, 0]]
 
-    assert 2 <= len(unanswerable) <= 40  # 6 % of 400, half of them drawn with their own paragraph
+    assert 10 <= len(unanswerable) <= 60  # 10 % of 400, some of them drawn with their own paragraph
     assert len({row.window.input_ids.tobytes() for row in unanswerable}) == 1  # never the boat: another article
 
 
@@ -70,3 +70,32 @@ def test_a_question_without_another_paragraph_keeps_its_own(tokenizer: Tokenizer
     rows = source.rows([2] * 200, np.random.default_rng(0))
 
     assert all(row.target.tolist() != [0, 0] for row in rows)
+
+
+def test_a_question_is_put_to_one_window_most_often_with_the_answer() -> None:
+    narrow = Tokenizer(_TOKENIZER, Window(tokens=16, stride=3, question_tokens=8, answer_tokens=8), 8)
+    context = (
+        "A house, a river, two trees, a stone, bread, water, three dogs and seven cats are white; that hill is green."
+    )
+    question = Question("1", "t", context, "Which colour?", ("green",), (context.index("green"),))
+    source = QaSource([question], narrow)
+
+    rows = source.rows([0] * 200, np.random.default_rng(0))
+    beside = [row for row in rows if not row.target.any()]
+
+    assert len(rows) == 200
+    assert 10 <= len(beside) <= 60  # 15 % of 200
+    assert len({row.window.input_ids.tobytes() for row in beside}) > 1
+    assert len(source.rows([0], None)) > 2  # all of them where it is scored
+
+
+def test_some_steps_read_texts_of_several_phrases_of_one_label(tokenizer: Tokenizer) -> None:
+    source = SentimentSource(_PHRASES, tokenizer)
+
+    steps = [source.rows([0] * 6 + [1] * 6, np.random.default_rng(seed)) for seed in range(100)]
+    together = [rows for rows in steps if len(rows) == 4]
+
+    assert {len(rows) for rows in steps} == {4, 12}
+    assert 3 <= len(together) <= 20  # 10 % of 100
+    assert all(sorted(row.target.item() for row in rows) == [0, 0, 1, 1] for rows in together)
+    assert all(len(row.window) > 12 for rows in together for row in rows)

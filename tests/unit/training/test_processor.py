@@ -1,0 +1,60 @@
+"""Training on a CPU takes another road to the same numbers."""
+
+import torch
+from torch import Tensor
+
+from training.encoders import encoder_config
+from training.model import MultiTaskModel
+from training.processor import tune_for_cpu
+
+_IDS = torch.tensor([[1, 5, 6, 7, 2], [1, 8, 2, 0, 0]])
+_MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+
+
+def _model() -> MultiTaskModel:
+    torch.manual_seed(0)
+    return MultiTaskModel(encoder_config(layers=2, width=24, inner_width=32, attention_heads=2, words=30))
+
+
+def _answer_and_gradients(model: MultiTaskModel) -> tuple[Tensor, list[Tensor]]:
+    logits = model(_IDS, _MASK, torch.zeros_like(_IDS))["ner"]
+    loss = logits[_MASK == 1].square().sum()
+    weights = [weight for weight in model.encoder.parameters() if weight.requires_grad]
+    return logits.detach()[_MASK == 1], list(torch.autograd.grad(loss, weights))
+
+
+def test_answers_and_gradients_are_those_of_the_fused_kernel() -> None:
+    fused, tuned = _model(), _model()
+    tune_for_cpu(tuned)
+
+    answer, gradients = _answer_and_gradients(tuned)
+    expected, expected_gradients = _answer_and_gradients(fused)
+
+    assert tuned.encoder.config._attn_implementation != fused.encoder.config._attn_implementation
+    torch.testing.assert_close(answer, expected, rtol=1e-4, atol=1e-6)
+    for gradient, other in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, other, rtol=1e-3, atol=1e-5)
+
+
+def test_half_precision_stays_half() -> None:
+    tuned = _model()
+    tune_for_cpu(tuned)
+    seen = []
+    after = tuned.encoder.get_submodule("encoder.layer.0.attention.output.dense")
+    after.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].dtype))
+
+    with torch.autocast("cpu", torch.bfloat16):
+        tuned(_IDS, _MASK, torch.zeros_like(_IDS))
+
+    assert seen == [torch.bfloat16]
+
+
+def test_dropped_weights_change_the_answer() -> None:
+    tuned = _model().train()
+    tune_for_cpu(tuned)
+    tuned.set_dropout(0.5)
+    tuned.encoder.config.attention_probs_dropout_prob = 0.5
+
+    first, second = (tuned(_IDS, _MASK, torch.zeros_like(_IDS))["ner"] for _ in range(2))
+
+    assert not torch.equal(first, second)
