@@ -15,7 +15,7 @@ from worker.batching import pad
 from worker.tokenizer import Passage, Reading, Tokenizer, Window
 from worker.words import find_words
 
-_LENGTH_STEP = 16
+_LENGTH_STEP = 8
 """Batches are padded to a multiple: kernels are compiled for each shape, and a new one in every step takes longer."""
 
 

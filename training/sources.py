@@ -16,7 +16,7 @@ from worker.tokenizer import Tokenizer
 
 _TOGETHER = 0.1  # steps on texts of several phrases of one label: an opinion is seldom one phrase
 _PHRASES_OF_A_TEXT = 3
-_SENTENCES_OF_A_TEXT = (1, 1, 2, 4)  # drawn from evenly: people send one sentence, and letters
+_SENTENCES_OF_A_TEXT = (1, 1, 2, 4)  # drawn from evenly for a step: people send one sentence, and letters
 _UNANSWERABLE = 0.1  # questions put to another paragraph of their article: what a low score must look like
 _CANDIDATES = 4  # paragraphs of which the likest takes the question: an unlike one would teach to match words
 _ELSEWHERE = 0.15  # questions put to a window beside the one with the answer, where a paragraph has several
@@ -66,7 +66,10 @@ def _put_together(examples: Sequence[LabelledText]) -> Iterator[LabelledText]:
 
 
 class NerSource(Source):
-    """CoNLL-2003: sentences in the order of their articles; a varied row may hold those that follow as well."""
+    """CoNLL-2003: sentences in the order of their articles; varied rows may hold those that follow as well.
+
+    All rows of a step hold the same number, or most of what is read would be padding.
+    """
 
     def __init__(self, examples: Sequence[TaggedSentence], tokenizer: Tokenizer) -> None:
         self._examples = examples
@@ -78,9 +81,8 @@ class NerSource(Source):
         if generator is None:
             texts = [spaced([self._examples[number]]) for number in numbers]
         else:
-            counts = generator.choice(_SENTENCES_OF_A_TEXT, len(numbers))
-            runs = [self._examples[first : first + count] for first, count in zip(numbers, counts, strict=True)]
-            texts = [retype_tagged(run, generator) for run in runs]
+            count = generator.choice(_SENTENCES_OF_A_TEXT)
+            texts = [retype_tagged(self._examples[first : first + count], generator) for first in numbers]
         return ner_rows(texts, self._tokenizer)
 
 

@@ -77,10 +77,10 @@ def test_batch_pads_inputs_with_zeros_and_targets_with_ignored(tokenizer: Tokeni
 
     batch = collate("ner", ner_rows([spaced([sentence]) for sentence in sentences], tokenizer), "cpu")
 
-    assert batch.input_ids.shape == batch.token_type_ids.shape == batch.targets.shape == (2, 16)
+    assert batch.input_ids.shape == batch.token_type_ids.shape == batch.targets.shape == (2, 8)
     assert batch.attention_mask.sum(1).tolist() == [3, 5]
-    assert batch.input_ids[0, 3:].tolist() == [0] * 13
-    assert batch.targets[0, 2:].tolist() == [IGNORED] * 14
+    assert batch.input_ids[0, 3:].tolist() == [0] * 5
+    assert batch.targets[0, 2:].tolist() == [IGNORED] * 6
     assert batch.targets.dtype == torch.int64
 
 
@@ -88,4 +88,4 @@ def test_targets_of_whole_rows_are_not_padded(tokenizer: Tokenizer) -> None:
     batch = collate("sentiment", sentiment_rows([LabelledText("dull", "negative")], tokenizer), "cpu")
 
     assert batch.targets.tolist() == [[0]]
-    assert batch.input_ids.shape == (1, 16)
+    assert batch.input_ids.shape == (1, 8)

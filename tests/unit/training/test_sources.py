@@ -48,9 +48,11 @@ def test_varied_rows_follow_the_generator(tokenizer: Tokenizer) -> None:
 def test_varied_sentences_go_on_with_those_that_follow(tokenizer: Tokenizer) -> None:
     source = NerSource(_SENTENCES, tokenizer)
 
-    lengths = {len(row.window) for row in source.rows([0] * 40, np.random.default_rng(0))}
+    steps = [source.rows([0] * 4, np.random.default_rng(seed)) for seed in range(40)]
+    lengths = [{len(row.window) for row in rows} for rows in steps]
 
-    assert lengths == {5, 8, 14}  # one, two and four sentences of three tokens, [CLS] and [SEP]
+    assert all(len(each) == 1 for each in lengths)  # a step's texts are of the same number of sentences
+    assert set.union(*lengths) == {5, 8, 14}  # one, two and four sentences of three tokens, [CLS] and [SEP]
     assert {len(row.window) for row in source.rows([0, 4], None)} == {5}
 
 
