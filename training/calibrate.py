@@ -1,7 +1,7 @@
 """Fits each head's temperature, so that a score is the chance of being right: `python -m training.calibrate`.
 
-Fitted on what was neither trained on nor is reported (see `training.splits`), by the log loss of the very score that
-the product returns. Answers do not change, only how sure they are said to be.
+Fitted on what is neither trained on nor reported on (see `training.splits`), by the log loss of the very score that the
+product returns. Answers do not change, only how sure they are said to be.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ from training.data import DataError
 from training.exits import leave
 from training.reading import Reader, ReadSet, at_temperature, progress_bars
 from training.reliability import Judged, fit_temperature
-from training.sets import load_held_out
+from training.sets import load_fitted
 from training.settings import CalibrateSettings
 from worker.bundle import Bundle, load_bundle
 
@@ -26,7 +26,7 @@ def calibrate(bundle: Bundle, settings: CalibrateSettings, progress: Progress) -
     """Return the temperature of each head; raises `DataError`."""
     reader = Reader(bundle, bundle.model, settings.threads, progress)
     temperatures = {}
-    for labelled in load_held_out(settings.data, settings.limit):
+    for labelled in load_fitted(settings.data, settings.limit):
         judge = partial(_judge_at, bundle.manifest, reader.read(labelled, "calibrate"))
         temperatures[labelled.contract.name] = fit_temperature(judge)
     return temperatures

@@ -26,7 +26,7 @@ from schemas import (
 )
 from training.data import LabelledText, Question, TaggedSentence, load_entities, load_questions, load_sentiment
 from training.reliability import Judged
-from training.splits import hold_out_articles, hold_out_sentences
+from training.splits import halve_articles, hold_out_sentences
 from training.tasks.ner import entity_f1
 from training.tasks.qa import exact_match_and_f1, word_f1
 from training.tasks.sentiment import accuracy
@@ -126,11 +126,15 @@ class EntitySet(LabelledSet):
 
 @dataclass(frozen=True)
 class QuestionSet(LabelledSet):
-    """Questions with gold answers; the best of a question's counts."""
+    """Questions with gold answers; the best of a question's counts.
+
+    `judged`: titles of the articles whose answers are judged, where the others fitted the temperature.
+    """
 
     contract = QA
     name: str
     questions: Sequence[Question]
+    judged: frozenset[str] | None = None
 
     @property
     def requests(self) -> list[AnyRequest]:
@@ -148,26 +152,32 @@ class QuestionSet(LabelledSet):
         return Judged.of(
             (result.score, any(word_f1(result.answer, gold) >= RIGHT_F1 for gold in question.answers))
             for result, question in pairs
+            if self.judged is None or question.title in self.judged
         )
 
 
 def load_reported(data: Path | None, limit: int | None) -> list[LabelledSet]:
     """Return the sets whose scores are published; raises `DataError`."""
+    questions = load_questions(data, "dev")
+    _, rest = halve_articles(questions)
+    read = questions[:limit]
+    judged = {question.title for question in read} & {question.title for question in rest}
     return [
         SentimentSet("SST-2 dev", load_sentiment(data, "dev")[:limit]),
         EntitySet("CoNLL-2003 test", spaced(load_entities(data, "test")[:limit])),
-        QuestionSet("SQuAD 1.1 dev", load_questions(data, "dev")[:limit]),
+        QuestionSet("SQuAD 1.1 dev", read, frozenset(judged) or None),
     ]
 
 
-def load_held_out(data: Path | None, limit: int | None) -> list[LabelledSet]:
-    """Return the sets that decide: neither trained on nor reported; raises `DataError`."""
+def load_fitted(data: Path | None, limit: int | None) -> list[LabelledSet]:
+    """Return the sets that fit the temperatures, see `training.splits`; raises `DataError`."""
     _, sentences = hold_out_sentences(load_sentiment(data, "train"))
-    _, questions = hold_out_articles(load_questions(data, "train"))
+    questions = load_questions(data, "dev")
+    half, _ = halve_articles(questions)
     return [
         SentimentSet("SST-2 held out", sentences[:limit]),
         EntitySet("CoNLL-2003 dev", spaced(load_entities(data, "dev")[:limit])),
-        QuestionSet("SQuAD 1.1 held out", questions[:limit]),
+        QuestionSet("SQuAD 1.1 dev, one half", (half or questions)[:limit]),
     ]
 
 

@@ -242,7 +242,7 @@ class GateSettings(MeasureSettings):
         gt=0,
         lt=1,
         description="Expected calibration error of each head on its reported set; above it scores mislead whoever sets "
-        "a threshold. Chance makes 0.02 on sets of this size, SQuAD dev 0.04: three annotators, not one, may be met.",
+        "a threshold. Chance makes 0.02 on sets of this size.",
     )
     min_agreement: float = Field(
         default=0.999,

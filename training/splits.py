@@ -1,8 +1,10 @@
-"""Which rows of the training files are never trained on: temperatures are fitted, and weights chosen, on these.
+"""Which rows decide, and are neither trained on nor reported: weights are chosen, temperatures fitted on these.
 
-SST-2's dev set and SQuAD's are what is reported, so they may decide nothing. CoNLL-2003 has a dev set beside its test
-set and needs no such rows. What is held out is drawn by the hash of its name: the same from a file and from the hub,
-and the same whatever else a file holds.
+SST-2's dev set and SQuAD's are what is reported, so parts of their training files are held out. CoNLL-2003 has a dev
+set beside its test set and needs no such rows. Only how sure an answer is takes half of SQuAD's dev articles, and is
+reported on the other half: the training file has one person's answer to a question, and an answer that another person
+would have given counts as wrong there. All is drawn by the hash of its name: the same from a file and from the hub, and
+the same whatever else a file holds.
 """
 
 import hashlib
@@ -28,6 +30,13 @@ def hold_out_articles(questions: Sequence[Question]) -> tuple[list[Question], li
     """Return the questions to train on, and those of whole articles that are held out."""
     held = _draw({question.title for question in questions}, _ARTICLE_FRACTION)
     return _part(questions, lambda question: question.title in held)
+
+
+def halve_articles(questions: Sequence[Question]) -> tuple[list[Question], list[Question]]:
+    """Return the questions of one half of the articles, for fitting a temperature, and of the other, to report on."""
+    fitted = _draw({question.title for question in questions}, 0.5)
+    rest, half = _part(questions, lambda question: question.title in fitted)
+    return half, rest
 
 
 def hold_out_sentences(rows: Sequence[LabelledText]) -> tuple[list[LabelledText], list[LabelledText]]:

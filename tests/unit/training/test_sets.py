@@ -78,6 +78,15 @@ def test_no_answer_to_an_unanswerable_question_is_right() -> None:
     assert not labelled.judge([_answer("text", 0.5)]).right.any()
 
 
+def test_articles_that_fitted_the_temperature_are_scored_and_not_judged() -> None:
+    questions = [Question(str(n), title, "A text.", "What?", ("text",), (2,)) for n, title in enumerate("abb")]
+    labelled = QuestionSet("three", questions, judged=frozenset("b"))
+    answers = [_answer(answer, 0.5) for answer in ("text", "text", "other")]
+
+    assert labelled.judge(answers).right.tolist() == [True, False]
+    assert labelled.metrics(answers)["qa_em"] == 2 / 3
+
+
 def test_sets_ask_one_request_an_example_and_score_in_order() -> None:
     sentiment = SentimentSet("two", [LabelledText("fine", "positive"), LabelledText("poor", "negative")])
     results = [SentimentResult(id=str(n), text="", sentiment="positive", score=0.8) for n in range(2)]

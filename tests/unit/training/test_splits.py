@@ -1,7 +1,7 @@
 """What is held out of the training files: whole articles, and sentences with all their pieces."""
 
 from training.data import LabelledText, Question
-from training.splits import hold_out_articles, hold_out_sentences
+from training.splits import halve_articles, hold_out_articles, hold_out_sentences
 
 
 def _questions(articles: int) -> list[Question]:
@@ -36,6 +36,15 @@ def test_held_out_articles_do_not_depend_on_the_order() -> None:
 
 def test_one_article_is_trained_on() -> None:
     assert hold_out_articles(_questions(1)) == (_questions(1), [])
+
+
+def test_articles_are_halved_whole() -> None:
+    half, rest = halve_articles(_questions(40))
+
+    titles, others = {question.title for question in half}, {question.title for question in rest}
+    assert len(titles) == len(others)
+    assert not titles & others
+    assert len(half) + len(rest) == len(_questions(40))
 
 
 def test_only_whole_sentences_are_held_out() -> None:
