@@ -148,8 +148,7 @@ class Broker:
     def _format(self) -> None:
         # A format that was broken off leaves a directory that the next one refuses.
         shutil.rmtree(self.directory / "data", ignore_errors=True)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ("format", "--config", str(self.directory / "server.properties"), "--cluster-id", cluster_id)
+        arguments = ("format", "--config", str(self.directory / "server.properties"), "--cluster-id", new_cluster_id())
         formatting = self._java("kafka.tools.StorageTool", *arguments, "--standalone", *self._format_options)
         is_done = False
         try:
@@ -170,3 +169,10 @@ class Broker:
         java: list[str | Path] = [find_java().executable, *options, "-cp", f"{self._jars}{os.sep}*", main_class]
         with (self.directory / "broker.out").open("wb") as output:
             return process.start([*java, *arguments], output=output, on_death=on_death)
+
+
+def new_cluster_id() -> str:
+    """Return the 22 characters of a cluster's id; none begins with "-", which Kafka's tool takes for an option."""
+    while (name := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return name
