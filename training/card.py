@@ -86,7 +86,8 @@ temperature of answers on half of SQuAD dev's articles, and its calibration erro
 
 int8 is what is served: weights with a scale for each channel, activations with a scale for each token. "product" is the
 same sets as records in and records out, through a Kafka broker and a worker process. Calibration: {BINS} bins of equal
-width, before at temperature 1, after at {_temperatures(manifest)}.
+width, before at temperature 1, after at {_temperatures(manifest)}. Of the training's
+texts with names one in twelve or fewer are in small letters, in capitals, or without marks.
 {_spread(manifest)}
 ## What a score means
 

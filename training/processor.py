@@ -13,7 +13,7 @@ from training.model import MultiTaskModel
 
 _PLAIN = "plain"
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # glibc's `malloc.h`
-_KEPT = 2**31 - 1
+_KEPT = 2**31 - 1  # bytes: the most that `mallopt` takes, an int
 
 
 def tune_for_cpu(model: MultiTaskModel) -> None:

@@ -46,4 +46,4 @@ def wait_for(url: str, status: int, headers: Mapping[str, str] | None = None) ->
         if response is not None and response.status_code == status:
             return response
         assert time.monotonic() < deadline, f"{url} did not say {status}"
-        time.sleep(_POLL_S)  # until the deadline above
+        time.sleep(_POLL_S)  # nothing tells when another process answers; the deadline above ends the asking
