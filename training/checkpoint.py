@@ -72,6 +72,8 @@ def _history(loop: Loop, settings: TrainSettings, figures: dict[str, float], sec
         else read_history(settings.start),
         "data": {task: _SETS[task] for task in settings.tasks},
         "settings": settings.model_dump(mode="json", exclude=_OF_THIS_MACHINE | {"resume"}),
+        "passes": {task: round(passes, 2) for task, passes in loop.passes.items()},
+        "steps_by_window": loop.taken,
         "tokens": loop.tokens,
         "processor_hours": round(seconds / 3600, 2),
         "held_out": {name: round(value, 5) for name, value in figures.items()},

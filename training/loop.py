@@ -31,6 +31,7 @@ class Loop:
     """A model on its way through its sources; iterate over `steps` and it learns.
 
     `tokens`: how many it has read, without padding. `seconds`: the processor time that took, of all threads.
+    `taken`: length of the windows to task to the steps taken with them.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Loop:
         self.step = 0
         self.tokens = 0
         self.seconds = 0.0
+        self.taken: dict[int, dict[str, int]] = {}
         self._settings = settings
         self._sources = sources
         self._teachers = teachers
@@ -64,12 +66,22 @@ class Loop:
                 loss = self._take(task, number)
                 self.seconds += time.process_time() - begun
                 self.step += 1
+                counts = self.taken.setdefault(self._settings.window, dict.fromkeys(self._tasks, 0))
+                counts[task] += 1
                 yield task, loss
 
     @property
     def rate(self) -> float:
         """The learning rate as a fraction of its highest."""
         return rate_at(self.step, self.total_steps, self._settings.warmup, self._settings.decay)
+
+    @property
+    def passes(self) -> dict[str, float]:
+        """How often each task's examples were read."""
+        return {
+            task: sum(counts[task] for counts in self.taken.values()) / len(batches)
+            for task, batches in self._batches.items()
+        }
 
     def trained(self) -> MultiTaskModel:
         """Return the model to keep: the average where there is one."""
@@ -85,6 +97,7 @@ class Loop:
             "step": self.step,
             "tokens": self.tokens,
             "seconds": self.seconds,
+            "taken": self.taken,
             "model": self.model.state_dict(),
             "average": None if self._average is None else self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -94,6 +107,7 @@ class Loop:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `state` was taken."""
         self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        self.taken = state["taken"]
         self.model.load_state_dict(state["model"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])

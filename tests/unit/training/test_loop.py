@@ -64,6 +64,21 @@ def test_a_resumed_run_ends_with_the_same_weights_to_the_bit(
     assert np.array_equal(_weights(second.model), _weights(whole.model))
     assert np.array_equal(_weights(second.trained()), _weights(whole.trained()))
     assert second.tokens == whole.tokens > 0
+    assert second.passes == whole.passes
+
+
+def test_steps_are_counted_by_window_and_task(sources: dict[str, Source], settings: TrainSettings) -> None:
+    first = _loop(settings.model_copy(update={"window": 128}), sources)
+    before = [task for _, (task, _) in zip(range(3), first.steps(), strict=False)]
+    second = _loop(settings, sources)
+    second.restore(first.state())
+    after = [task for task, _ in second.steps()]
+
+    steps = {task: len(source.sizes) / (2 * source.rows_factor) for task, source in sources.items()}
+    assert second.taken == {
+        window: {task: tasks.count(task) for task in sources} for window, tasks in ((128, before), (384, after))
+    }
+    assert second.passes == {task: (before + after).count(task) / steps[task] for task in sources}
 
 
 def test_the_average_lags_behind_the_weights(sources: dict[str, Source], settings: TrainSettings) -> None:
