@@ -13,7 +13,7 @@ from training.weights import save_weights
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
-_MAY_CHANGE = {"epochs", "decay", "window", "resume", "checkpoint_minutes"}
+_MAY_CHANGE = {"epochs", "decay", "short_windows", "resume", "checkpoint_minutes"}
 _OF_THIS_MACHINE = {"data", "output", "bundle", "start", "teachers", "mlflow_tracking_uri", "device", "threads"}
 _SETS = {"sentiment": "SST-2 (GLUE) train", "ner": "CoNLL-2003 English train", "qa": "SQuAD 1.1 train"}
 

@@ -30,12 +30,18 @@ _AVERAGE_EVERY = 10  # steps: an average over thousands of them loses nothing, a
 class Loop:
     """A model on its way through its sources; iterate over `steps` and it learns.
 
+    `sources`: length of the windows to task to examples, read in windows of that length: the shortest first, then the
+    longest (`TrainSettings.short_windows`).
     `tokens`: how many it has read, without padding. `seconds`: the processor time that took, of all threads.
     `taken`: length of the windows to task to the steps taken with them.
     """
 
     def __init__(
-        self, model: MultiTaskModel, sources: Mapping[str, Source], settings: TrainSettings, teachers: Teachers
+        self,
+        model: MultiTaskModel,
+        sources: Mapping[int, Mapping[str, Source]],
+        settings: TrainSettings,
+        teachers: Teachers,
     ) -> None:
         self.model = model
         self.step = 0
@@ -45,10 +51,11 @@ class Loop:
         self._settings = settings
         self._sources = sources
         self._teachers = teachers
-        self._tasks = list(sources)
+        of_any_length = sources[max(sources)]
+        self._tasks = list(of_any_length)
         self._batches = {
             task: Batches(source.sizes, settings.batch_rows * source.rows_factor, [settings.seed, number])
-            for number, (task, source) in enumerate(sources.items())
+            for number, (task, source) in enumerate(of_any_length.items())
         }
         self.epoch_steps = sum(map(len, self._batches.values()))
         self.total_steps = math.ceil(settings.epochs * self.epoch_steps)
@@ -65,15 +72,20 @@ class Loop:
                 begun = time.process_time()
                 loss = self._take(task, number)
                 self.seconds += time.process_time() - begun
+                self.taken.setdefault(self.window, dict.fromkeys(self._tasks, 0))[task] += 1
                 self.step += 1
-                counts = self.taken.setdefault(self._settings.window, dict.fromkeys(self._tasks, 0))
-                counts[task] += 1
                 yield task, loss
 
     @property
     def rate(self) -> float:
         """The learning rate as a fraction of its highest."""
         return rate_at(self.step, self.total_steps, self._settings.warmup, self._settings.decay)
+
+    @property
+    def window(self) -> int:
+        """The tokens that the next step reads at once."""
+        is_short = self.step < self._settings.short_windows * self.total_steps
+        return min(self._sources) if is_short else max(self._sources)
 
     @property
     def passes(self) -> dict[str, float]:
@@ -139,7 +151,7 @@ class Loop:
     def _batch(self, task: str, number: int) -> Batch:
         """Return a batch of a task, the same at every call."""
         generator = np.random.default_rng([self._settings.seed, 1 + self._tasks.index(task), number])
-        rows = self._sources[task].rows(self._batches[task][number], generator)
+        rows = self._sources[self.window][task].rows(self._batches[task][number], generator)
         return collate(task, rows, self._settings.device)
 
 

@@ -30,6 +30,7 @@ from training.tracking import TrackingError, open_run_id, track_epoch, track_ste
 from training.weights import load_model, load_pretrained
 from worker.tokenizer import Tokenizer
 
+_SHORT_WINDOW = WINDOW.model_copy(update={"tokens": 128, "stride": 42})
 _LOG_STEPS = 50  # between two points of the learning curves, each the mean of so many steps of a task
 
 
@@ -47,7 +48,7 @@ def load_examples(settings: TrainSettings) -> tuple[Examples, Examples]:
 
 
 def build_sources(examples: Examples, window: Window = WINDOW) -> dict[str, Source]:
-    """Return the source of each task that has examples; they are read as the worker reads."""
+    """Return the source of each task that has examples; they are read as the worker reads, `window` at a time."""
     tokenizer = Tokenizer(pretrained_file("tokenizer.json"), window, TOKEN_TYPES)
     sources: dict[str, Source] = {}
     if examples.sentiment:
@@ -68,8 +69,8 @@ def train(settings: TrainSettings, console: Console) -> dict[str, float]:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     examples, held_out = load_examples(settings)
-    window = WINDOW.model_copy(update={"tokens": settings.window, "stride": min(WINDOW.stride, settings.window // 3)})
-    loop = Loop(build_model(settings), build_sources(examples, window), settings, load_teachers(settings))
+    sources = {window.tokens: build_sources(examples, window) for window in (_SHORT_WINDOW, WINDOW)}
+    loop = Loop(build_model(settings), sources, settings, load_teachers(settings))
     settings.output.mkdir(parents=True, exist_ok=True)
     run_id = None
     if settings.resume:

@@ -1,5 +1,6 @@
 """A run that is interrupted ends as if it had not been, and every option of the optimiser does what it says."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,12 @@ _SENTENCES = [TaggedSentence(("Ada", "met", name), ("B-PER", "O", "B-PER")) for 
 
 @pytest.fixture(scope="module")
 def sources() -> dict[str, Source]:
-    tokenizer = Tokenizer(_TOKENIZER, Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30), 8)
-    return {"sentiment": SentimentSource(_PHRASES, tokenizer), "ner": NerSource(_SENTENCES, tokenizer)}
+    return _sources(384)
+
+
+def _sources(tokens: int, phrases: Sequence[LabelledText] = _PHRASES) -> dict[str, Source]:
+    tokenizer = Tokenizer(_TOKENIZER, Window(tokens=tokens, stride=4, question_tokens=8, answer_tokens=8), 8)
+    return {"sentiment": SentimentSource(phrases, tokenizer), "ner": NerSource(_SENTENCES, tokenizer)}
 
 
 @pytest.fixture
@@ -39,7 +44,7 @@ def _settings(**changed: object) -> TrainSettings:
 
 def _loop(settings: TrainSettings, sources: dict[str, Source]) -> Loop:
     torch.manual_seed(settings.seed)
-    return Loop(build_model(settings), sources, settings, teachers={})
+    return Loop(build_model(settings), {384: sources}, settings, teachers={})
 
 
 def _weights(model: MultiTaskModel) -> np.ndarray:
@@ -57,7 +62,7 @@ def test_a_resumed_run_ends_with_the_same_weights_to_the_bit(
     before = [next_step for _, next_step in zip(range(until), first.steps(), strict=False)]
     torch.save(first.state(), tmp_path / "state.pt")
     torch.manual_seed(123)  # whatever the new process did before
-    second = Loop(build_model(settings), sources, settings, teachers={})
+    second = Loop(build_model(settings), {384: sources}, settings, teachers={})
     second.restore(torch.load(tmp_path / "state.pt", weights_only=True))
 
     assert before + list(second.steps()) == losses
@@ -67,18 +72,38 @@ def test_a_resumed_run_ends_with_the_same_weights_to_the_bit(
     assert second.passes == whole.passes
 
 
-def test_steps_are_counted_by_window_and_task(sources: dict[str, Source], settings: TrainSettings) -> None:
-    first = _loop(settings.model_copy(update={"window": 128}), sources)
-    before = [task for _, (task, _) in zip(range(3), first.steps(), strict=False)]
-    second = _loop(settings, sources)
-    second.restore(first.state())
-    after = [task for task, _ in second.steps()]
+def test_short_windows_are_read_first_and_steps_counted_by_window_and_task(
+    sources: dict[str, Source], settings: TrainSettings
+) -> None:
+    settings = settings.model_copy(update={"short_windows": 0.5})
+    loop = Loop(build_model(settings), {384: sources, 16: _sources(16)}, settings, teachers={})
 
-    steps = {task: len(source.sizes) / (2 * source.rows_factor) for task, source in sources.items()}
-    assert second.taken == {
-        window: {task: tasks.count(task) for task in sources} for window, tasks in ((128, before), (384, after))
+    windows, tasks = zip(*((window, task) for window, (task, _) in _beside(loop)), strict=True)
+
+    half = -(-loop.total_steps // 2)
+    assert windows == (16,) * half + (384,) * (loop.total_steps - half)
+    assert loop.taken == {
+        16: {task: tasks[:half].count(task) for task in sources},
+        384: {task: tasks[half:].count(task) for task in sources},
     }
-    assert second.passes == {task: (before + after).count(task) / steps[task] for task in sources}
+    assert sum(loop.passes.values()) == sum(tasks.count(task) / len(loop._batches[task]) for task in sources)
+
+
+def _beside(loop: Loop) -> Iterator[tuple[int, tuple[str, float]]]:
+    """Yield each step with the window that it was told before it was taken."""
+    steps = loop.steps()
+    for _ in range(loop.total_steps):
+        window = loop.window
+        yield window, next(steps)
+
+
+@pytest.mark.parametrize(("share", "width"), [(0.0, 64), (1.0, 16)])
+def test_the_rows_of_a_step_are_cut_as_its_window_says(share: float, width: int, settings: TrainSettings) -> None:
+    phrases = [LabelledText("a fine film " * 20, "positive")] * 4
+    settings = settings.model_copy(update={"short_windows": share})
+    loop = Loop(build_model(settings), {each: _sources(each, phrases) for each in (16, 384)}, settings, teachers={})
+
+    assert loop._batch("sentiment", 0).input_ids.shape[1] == width
 
 
 def test_the_average_lags_behind_the_weights(sources: dict[str, Source], settings: TrainSettings) -> None:
@@ -118,7 +143,7 @@ def test_a_teacher_is_followed_at_first(sources: dict[str, Source], settings: Tr
         teacher.head("sentiment").linear.bias.copy_(sure)
     only = {"sentiment": sources["sentiment"]}
     torch.manual_seed(0)
-    loop = Loop(build_model(settings), only, settings, teachers={"sentiment": teacher.eval()})
+    loop = Loop(build_model(settings), {384: only}, settings, teachers={"sentiment": teacher.eval()})
 
     with torch.inference_mode():
         logits = logits_of(loop.model, loop._batch("sentiment", 0), settings)
