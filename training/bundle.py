@@ -31,7 +31,7 @@ from training.quantize import quantize
 from training.settings import WEIGHTS_FILE, BundleSettings
 from training.tasks import HEAD_TYPES
 from training.tracking import TrackingError, track_bundle
-from training.weights import load_model
+from training.weights import load_model, read_history
 
 WINDOW = Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30)
 """As the published SQuAD models are scored (Devlin et al. 2019 and its `run_squad.py`)."""
@@ -44,7 +44,7 @@ def make_bundle(settings: BundleSettings) -> Manifest:
     """
     directory = settings.bundle
     directory.mkdir(parents=True, exist_ok=True)
-    training = _history(settings.source)
+    training = read_history(settings.source)
     model = load_model(settings.source)
     export(model)  # proves the graph equal to PyTorch: the int8 one is written by the same code
     _copy_weights(settings.source, directory)
@@ -108,15 +108,6 @@ def read_metrics(directory: Path) -> Metrics:
 def digest(path: Path) -> str:
     """Return the sha256 of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _history(weights: Path) -> dict[str, Any]:
-    """Return how the weights came about, from the `.json` beside them."""
-    path = weights.with_suffix(".json")
-    if not path.is_file():
-        raise WeightsError(f"{path}: missing; it says how the weights were trained")
-    history: dict[str, Any] = json.loads(path.read_bytes())
-    return history
 
 
 def _copy_weights(weights: Path, directory: Path) -> None:

@@ -2,14 +2,13 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from training.loop import Loop
 from training.settings import WEIGHTS_FILE, TrainSettings
-from training.weights import save_weights
+from training.weights import read_history, save_weights
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -56,12 +55,6 @@ def save_epoch(loop: Loop, settings: TrainSettings, epoch: int, figures: dict[st
         path = settings.output / name
         save_weights(loop.trained(), path)
         path.with_suffix(".json").write_text(history, encoding="utf-8")
-
-
-def read_history(weights: Path) -> dict[str, Any]:
-    """Return how the weights came about, from the `.json` beside them."""
-    history: dict[str, Any] = json.loads(weights.with_suffix(".json").read_bytes())
-    return history
 
 
 def _history(loop: Loop, settings: TrainSettings, figures: dict[str, float], seconds: float) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from training.settings import WEIGHTS_FILE, TrainSettings
 from training.sources import NerSource, QaSource, SentimentSource, Source
 from training.splits import hold_out_articles, hold_out_sentences
 from training.tracking import TrackingError, open_run_id, track_epoch, track_step, track_training, tracked_run
-from training.weights import load_model, load_pretrained
+from training.weights import load_model, load_pretrained, read_history
 from worker.tokenizer import Tokenizer
 
 _SHORT_WINDOW = WINDOW.model_copy(update={"tokens": 128, "stride": 42})
@@ -124,10 +124,15 @@ def measure(model: MultiTaskModel, held_out: Examples, settings: TrainSettings) 
 
 
 def build_model(settings: TrainSettings) -> MultiTaskModel:
-    """Return the model to train. Its word embeddings stay frozen, or a set's words would leave the rest."""
-    model = (
-        load_pretrained(settings.encoder, settings.pretrained) if settings.start is None else load_model(settings.start)
-    )
+    """Return the model to train; raises `WeightsError`.
+
+    Its word embeddings stay frozen, or a set's words would leave the rest.
+    """
+    if settings.start is None:
+        model = load_pretrained(settings.encoder, settings.pretrained)
+    else:
+        read_history(settings.start)  # every epoch's history will hold it: that it is missing must show now
+        model = load_model(settings.start)
     model.set_dropout(settings.dropout)
     model.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
     if settings.device == "cpu":

