@@ -1,6 +1,6 @@
 """Positions are right and entities are words, whatever the text is made of."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from schemas import Manifest
 from schemas.errors import EmptyText
 from worker.encoder import WindowLogits
 from worker.tasks.base import Encoded, merge_windows
-from worker.tasks.ner import find_entities
+from worker.tasks.ner import best_path, find_entities
 from worker.tasks.qa import find_answer
 from worker.tokenizer import Passage, Reading, Tokenizer, case_of, window_bounds
 from worker.words import find_words
@@ -103,15 +103,19 @@ def test_entities_are_those_of_a_reader_of_every_word(
 
 
 def _read_every_word(encoded: Encoded, manifest: Manifest) -> list[tuple[str, int, int]]:
-    """Return type and place of each entity the plain way: word by word, each with the label of its first token."""
+    """Return type and place of each entity the plain way: the best path over every word's first token."""
     logits, _ = merge_windows(encoded.reading, [window.ner for window in encoded.logits])
-    labels = [manifest.labels["ner"][best] for best in logits.argmax(axis=-1)]
+    names = manifest.labels["ner"]
     starts, text = encoded.reading.starts.tolist(), encoded.reading.passage.text
+    words = find_words(text)
+    tokens = [next((at for at, begin in enumerate(starts) if start <= begin < end), None) for start, end in words]
+    nothing = np.where(np.arange(len(names)) == 0, 0, -np.inf)  # a word without a token is part of no name
+    rows = np.array([nothing if token is None else logits[token] for token in tokens])
+    may_follow = [[not name.startswith("I") or before[1:] == name[1:] for name in names] for before in names]
     entities: list[tuple[str, int, int]] = []
     going_on = ""
-    for start, end in find_words(text):
-        label = next((label for at, label in zip(starts, labels, strict=True) if start <= at < end), "O")
-        begins, _, kind = label.partition("-")
+    for (start, end), best in zip(words, best_path(rows, np.where(may_follow, 0, -np.inf)), strict=True):
+        begins, _, kind = names[best].partition("-")
         if begins == "B" or kind != going_on:
             going_on = ""
         if not kind or not any(map(str.isalnum, text[start:end])):
@@ -122,6 +126,20 @@ def _read_every_word(encoded: Encoded, manifest: Manifest) -> list[tuple[str, in
             entities.append((kind, start, end))
         going_on = kind
     return entities
+
+
+@given(st.integers(1, 5), st.integers(0, 2**31))
+def test_the_best_path_is_the_best_of_all_paths(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(count, 4)).astype(np.float32)
+    transitions = np.where(rng.random((4, 4)) < 0.3, -np.inf, 0).astype(np.float32)
+    transitions[:, 0] = 0  # some path there always is
+
+    def worth(path: tuple[int, ...]) -> float:
+        steps = pairwise((0, *path))
+        return float(sum(rows[at, label] for at, label in enumerate(path)) + sum(transitions[step] for step in steps))
+
+    assert worth(tuple(best_path(rows, transitions))) == pytest.approx(max(map(worth, product(range(4), repeat=count))))
 
 
 @given(TEXTS, st.integers(0, 2**31))

@@ -1,28 +1,32 @@
 """Named entities: whole words with exact positions in the original text."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import groupby
 from typing import NamedTuple, cast
 
 import numpy as np
 
 from schemas import NER, Entity, Manifest, NerRequest, NerResult
 from schemas.ner import EntityType
-from worker.arrays import softmax
+from worker.arrays import Floats2d, softmax
 from worker.tasks.base import Encoded, Task, merge_windows
 from worker.tokenizer import Passage
 from worker.words import Span, read_words
 
 
 class _Guess(NamedTuple):
-    """The most probable label of a token."""
+    """The label of a word, and its probability."""
 
     label: str
     probability: float
 
 
 _NO_NAME = _Guess("O", 1.0)
+_SURELY_NONE = 7.0
+"""Logits that O must be ahead of every other label for a word to be part of no name, whatever its neighbours are."""
 
 
 class NerTask(Task[NerRequest, NerResult]):
@@ -62,23 +66,21 @@ def find_entities(encoded: Encoded, manifest: Manifest) -> list[Entity]:
     """Return the entities of a text; an entity is as sure as the least probable label of its words."""
     reading = encoded.reading
     logits, _ = merge_windows(reading, [window.ner for window in encoded.logits])  # (tokens, labels)
-    named = np.flatnonzero(logits.argmax(axis=-1))
-    if not len(named):
+    if not logits.argmax(axis=-1).any():
         return []
-    probabilities = softmax(logits[named] / manifest.temperatures["ner"])
-    names = manifest.labels["ner"]
-    labels = [names[best] for best in probabilities.argmax(axis=-1).tolist()]
-    guesses = zip(named.tolist(), map(_Guess, labels, probabilities.max(axis=-1).tolist()), strict=True)
-    return _join(reading.passage.text, reading.starts.tolist(), dict(guesses))
+    tokens = np.flatnonzero(logits[:, 1:].max(axis=-1) > logits[:, 0] - _SURELY_NONE).tolist()
+    words = _words_near(reading.passage.text, reading.starts.tolist(), dict.fromkeys(tokens))
+    return _join(reading.passage.text, _guess(words, logits, manifest))
 
 
-def _words_near(text: str, starts: list[int], guesses: dict[int, _Guess]) -> Iterator[tuple[Span, _Guess]]:
-    """Yield the words of names, and at least the one after each: most words of most texts are never looked at.
+def _words_near(text: str, starts: list[int], tokens: Collection[int]) -> Iterator[tuple[Span, int | None]]:
+    """Yield the words of these tokens, and at least the one after each: most words of most texts are never looked at.
 
-    The first piece carries the label of its word, in training as here (Devlin et al. 2019, section 5.3).
+    With each comes its first token, or None where that is not among them. The first piece carries the label of its
+    word, in training as here (Devlin et al. 2019, section 5.3).
     """
     read_to = 0
-    for token in guesses:
+    for token in tokens:
         start = starts[token]
         if start < read_to:
             continue
@@ -86,18 +88,60 @@ def _words_near(text: str, starts: list[int], guesses: dict[int, _Guess]) -> Ite
             read_to = word.end_char
             first = bisect_left(starts, word.start_char)
             # A word may have no token of its own: white space to the tokenizer, or joined on to the one before.
-            inside = first < len(starts) and starts[first] < read_to
-            guess = guesses.get(first, _NO_NAME) if inside else _NO_NAME
-            yield word, guess
-            if guess.label == "O" and read_to > start:
+            is_there = first < len(starts) and starts[first] < read_to and first in tokens
+            yield word, first if is_there else None
+            if not is_there and read_to > start:
                 break
 
 
-def _join(text: str, starts: list[int], guesses: dict[int, _Guess]) -> list[Entity]:
-    """Join words into entities; an `I-` that continues nothing of its type begins an entity (BIO repair)."""
+def _guess(
+    words: Iterable[tuple[Span, int | None]], logits: Floats2d, manifest: Manifest
+) -> Iterator[tuple[Span, _Guess]]:
+    """Yield each word with its label: of all labellings without an `I-` that continues nothing, the most probable."""
+    names = manifest.labels["ner"]
+    for has_token, together in groupby(words, lambda pair: pair[1] is not None):
+        run = list(together)
+        if not has_token:
+            yield from ((word, _NO_NAME) for word, _ in run)
+            continue
+        rows = logits[[token for _, token in run if token is not None]]  # (words, labels)
+        labels = best_path(rows, _forbidden(tuple(names)))
+        probabilities = softmax(rows / manifest.temperatures["ner"])
+        for (word, _), label, row in zip(run, labels, probabilities, strict=True):
+            yield word, _Guess(names[label], float(row[label]))
+
+
+@cache
+def _forbidden(names: tuple[str, ...]) -> Floats2d:
+    """Return -inf where the label of the column may not follow that of the row, else 0: `I-` continues its own type."""
+    return np.array(
+        [[-np.inf if name[:2] == "I-" and before[1:] != name[1:] else 0 for name in names] for before in names],
+        np.float32,
+    )
+
+
+def best_path(rows: Floats2d, transitions: Floats2d) -> list[int]:
+    """Return the label of each row on the path with the highest sum of logits and transitions (Viterbi 1967).
+
+    `rows`: (words, labels). `transitions`: (label, label after it); before the first word stands label 0, "O".
+    """
+    reached = transitions[0] + rows[0]
+    came_from = []
+    for row in rows[1:]:
+        sums = reached[:, None] + transitions
+        came_from.append(sums.argmax(axis=0))
+        reached = sums.max(axis=0) + row
+    path = [int(reached.argmax())]
+    for before in reversed(came_from):
+        path.append(int(before[path[-1]]))
+    return path[::-1]
+
+
+def _join(text: str, words: Iterable[tuple[Span, _Guess]]) -> list[Entity]:
+    """Join words into entities."""
     entities: list[Entity] = []
     current: _OpenEntity | None = None
-    for word, guess in _words_near(text, starts, guesses):
+    for word, guess in words:
         begins, _, kind = guess.label.partition("-")
         if current is not None and (begins != "I" or kind != current.type):
             entities.append(current.close(text))

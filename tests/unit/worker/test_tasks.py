@@ -61,8 +61,8 @@ def _label(tokenizer: Tokenizer, manifest: Manifest, text: str, labels: dict[str
     [
         ("Apple Inc. opens.", {"Apple": "B-ORG", "Inc": "I-ORG"}, [("Apple Inc.", "ORG")]),
         ("He is in London.", {"London": "B-LOC"}, [("London", "LOC")]),
-        ("He is in London.", {"London": "I-LOC"}, [("London", "LOC")]),  # BIO repair: nothing to continue
-        ("Anna Rome", {"Anna": "B-PER", "Rome": "I-LOC"}, [("Anna", "PER"), ("Rome", "LOC")]),
+        ("He is in London.", {"London": "I-LOC"}, []),  # nothing to continue
+        ("Anna Rome", {"Anna": "B-PER", "Rome": "I-LOC"}, [("Anna", "PER")]),
         ("Anna Berta", {"Anna": "B-PER", "Berta": "B-PER"}, [("Anna", "PER"), ("Berta", "PER")]),
         ("Anna Berta", {"Anna": "B-PER", "Berta": "I-PER"}, [("Anna Berta", "PER")]),
         ("Schwarzenegger's film", {"Schwarz": "B-PER"}, [("Schwarzenegger", "PER")]),  # never a word piece
@@ -78,6 +78,18 @@ def test_entities_are_joined_words(
     tokenizer: Tokenizer, manifest: Manifest, text: str, labels: dict[str, str], expected: list[tuple[str, str]]
 ) -> None:
     assert _label(tokenizer, manifest, text, labels) == expected
+
+
+def test_a_sure_second_word_makes_a_doubtful_first_one_a_name(tokenizer: Tokenizer, manifest: Manifest) -> None:
+    reading = tokenizer.read(Passage("New York"))
+    rows = np.zeros((len(reading.windows[0]), 9), np.float32)
+    rows[1, [LABELS.index("O"), LABELS.index("B-LOC")]] = 4, 3
+    rows[2, [LABELS.index("I-LOC"), LABELS.index("B-LOC")]] = 8, 4
+
+    found = find_entities(_encoded(reading, ner=[rows]), manifest)
+
+    assert [(each.text, each.type) for each in found] == [("New York", "LOC")]
+    assert found[0].score == pytest.approx(np.exp(3) / (np.exp(4) + np.exp(3) + 7), abs=1e-4)
 
 
 def test_entity_across_the_seam_of_two_windows_is_one(narrow_tokenizer: Tokenizer, manifest: Manifest) -> None:
