@@ -1,10 +1,10 @@
 """Named entities: whole words with exact positions in the original text."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -69,8 +69,9 @@ def find_entities(encoded: Encoded, manifest: Manifest) -> list[Entity]:
     if not logits.argmax(axis=-1).any():
         return []
     tokens = np.flatnonzero(logits[:, 1:].max(axis=-1) > logits[:, 0] - _SURELY_NONE).tolist()
-    words = _words_near(reading.passage.text, reading.starts.tolist(), dict.fromkeys(tokens))
-    return _join(reading.passage.text, _guess(words, logits, manifest))
+    words = list(_words_near(reading.passage.text, reading.starts.tolist(), dict.fromkeys(tokens)))
+    spans = (span for span, _ in words)
+    return _join(reading.passage.text, zip(spans, _guess(words, logits, manifest), strict=True))
 
 
 def _words_near(text: str, starts: list[int], tokens: Collection[int]) -> Iterator[tuple[Span, int | None]]:
@@ -94,25 +95,26 @@ def _words_near(text: str, starts: list[int], tokens: Collection[int]) -> Iterat
                 break
 
 
-def _guess(
-    words: Iterable[tuple[Span, int | None]], logits: Floats2d, manifest: Manifest
-) -> Iterator[tuple[Span, _Guess]]:
-    """Yield each word with its label: of all labellings without an `I-` that continues nothing, the most probable."""
-    names = manifest.labels["ner"]
-    for has_token, together in groupby(words, lambda pair: pair[1] is not None):
-        run = list(together)
-        if not has_token:
-            yield from ((word, _NO_NAME) for word, _ in run)
-            continue
-        rows = logits[[token for _, token in run if token is not None]]  # (words, labels)
-        labels = best_path(rows, _forbidden(tuple(names)))
-        probabilities = softmax(rows / manifest.temperatures["ner"])
-        for (word, _), label, row in zip(run, labels, probabilities, strict=True):
-            yield word, _Guess(names[label], float(row[label]))
+def _guess(words: Sequence[tuple[Span, int | None]], logits: Floats2d, manifest: Manifest) -> Iterator[_Guess]:
+    """Yield each word's label: of all labellings without an `I-` that continues nothing, the most probable."""
+    names = tuple(manifest.labels["ner"])
+    transitions = _transitions(names)
+    rows = logits[[token for _, token in words if token is not None]]  # (words with a token, labels)
+    labels = rows.argmax(axis=-1).tolist()
+    first = 0
+    for has_token, together in groupby(token is not None for _, token in words):
+        if has_token:
+            run = slice(first, first + len(list(together)))
+            first = run.stop
+            if any(transitions[step] for step in pairwise((0, *labels[run]))):  # seldom, and word by word is cheaper
+                labels[run] = best_path(rows[run], transitions)
+    probabilities = softmax(rows / manifest.temperatures["ner"])[range(len(labels)), labels].tolist()
+    guesses = map(_Guess, (names[label] for label in labels), probabilities)
+    yield from (_NO_NAME if token is None else next(guesses) for _, token in words)
 
 
 @cache
-def _forbidden(names: tuple[str, ...]) -> Floats2d:
+def _transitions(names: tuple[str, ...]) -> Floats2d:
     """Return -inf where the label of the column may not follow that of the row, else 0: `I-` continues its own type."""
     return np.array(
         [[-np.inf if name[:2] == "I-" and before[1:] != name[1:] else 0 for name in names] for before in names],
