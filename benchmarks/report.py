@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from benchmarks.marked import write_between
 from benchmarks.results import NAIVE, PRODUCT, WAYS, Results
 
 DIRECTORY = Path(__file__).parent
@@ -23,9 +24,7 @@ def read_previous() -> Results | None:
 def keep(results: Results, previous: Results | None) -> None:
     """Write `results.json` and the README's figures."""
     RESULTS.write_text(results.model_dump_json(indent=1) + "\n")
-    before, _, rest = README.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n\n{render(results, previous)}\n\n{END}{after}")
+    write_between(README, BEGIN, END, render(results, previous))
 
 
 def render(results: Results, previous: Results | None) -> str:

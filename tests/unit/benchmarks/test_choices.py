@@ -1,0 +1,106 @@
+"""The comparison of choices: which runs there are, what each is told, and what the tables say of them."""
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import choices
+from benchmarks.choices import BEGIN, END, REPORT, RESULTS, Choice, Run, Study, collect, make, render, runs_of, studies
+from benchmarks.marked import read_between
+
+_STUDY = Study(
+    "ner",
+    "CoNLL alone",
+    ("--tasks", "ner"),
+    (Choice("no dropout", seeds=2), Choice("dropout 0.1", ("--dropout", "0.1"))),
+)
+
+
+def _options(output: Path) -> argparse.Namespace:
+    return argparse.Namespace(data=Path("sets"), output=output, threads=1, bf16=True)
+
+
+def _end(run: Run, output: Path, **held_out: float) -> None:
+    directory = output / run.directory
+    directory.mkdir(parents=True)
+    (directory / "weights.safetensors").touch()
+    (directory / "weights.json").write_text(json.dumps({"held_out": held_out | {"loss": 0.5}}))
+
+
+def test_every_choice_is_made_once_before_any_twice() -> None:
+    assert [(run.choice.title, run.seed) for run in runs_of(_STUDY)] == [
+        ("no dropout", 0),
+        ("dropout 0.1", 0),
+        ("no dropout", 1),
+    ]
+
+
+def test_a_run_is_told_study_choice_and_seed_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    run = Run(_STUDY, _STUDY.choices[1], seed=4)
+
+    begun = run.command(tmp_path, _options(tmp_path))
+    (tmp_path / "checkpoint.pt").touch()
+    resumed = run.command(tmp_path, _options(tmp_path))
+
+    expected = f"--data sets --threads 1 --output {tmp_path} --tasks ner --dropout 0.1 --seed 4 --bf16"
+    assert " ".join(begun[3:]) == expected
+    assert " ".join(resumed[3:]) == f"{expected} --resume"
+
+
+def test_a_run_that_ended_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(_STUDY, _STUDY.choices[0], seed=0)
+    _end(run, tmp_path, ner_f1=0.9)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("was run"))
+
+    make(run, _options(tmp_path))
+
+
+def test_a_run_that_fails_is_not_taken_for_one_that_ended(tmp_path: Path) -> None:
+    wrong = Run(_STUDY, Choice("no such flag", ("--no-such-flag",)), seed=0)
+
+    with pytest.raises(subprocess.CalledProcessError):
+        make(wrong, _options(tmp_path))
+
+    assert not (tmp_path / wrong.directory).exists()
+    assert "unrecognized arguments: --no-such-flag" in (tmp_path / f"{wrong.directory}.part" / "log").read_text()
+
+
+def test_the_table_has_the_mean_of_the_seeds_and_their_spread(tmp_path: Path) -> None:
+    first, second, third = runs_of(_STUDY)
+    _end(first, tmp_path, ner_f1=0.90)
+    _end(second, tmp_path, ner_f1=0.93)
+    _end(third, tmp_path, ner_f1=0.92)
+
+    table = render(collect([first, second, third], tmp_path))
+
+    assert "| no dropout | 2 | 91.00 ± 1.41 |" in table
+    assert "| dropout 0.1 | 1 | 93.00 |" in table
+    assert "SQuAD" not in table
+
+
+def test_files_that_are_not_given_leave_their_choice_out(tmp_path: Path) -> None:
+    without, given = (
+        [choice.title for choice in studies(*files)[-1].choices] for files in ((None, None), (tmp_path, tmp_path))
+    )
+
+    assert set(given) - set(without) == {"start from the pilot", "single-task teachers"}
+
+
+def test_the_report_says_what_was_found() -> None:
+    results = json.loads(RESULTS.read_bytes())
+
+    assert read_between(REPORT, BEGIN, END) == render(results)
+
+
+def test_results_are_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choices, "REPORT", tmp_path / "report.md")
+    monkeypatch.setattr(choices, "RESULTS", tmp_path / "choices.json")
+    choices.REPORT.write_text(f"{BEGIN}{END}")
+
+    choices.keep({"a study": {"a choice": {"0": {"ner_f1": 0.5}}}})
+
+    assert "| a choice | 1 | 50.00 |" in read_between(choices.REPORT, BEGIN, END)
+    assert json.loads(choices.RESULTS.read_bytes()) == {"a study": {"a choice": {"0": {"ner_f1": 0.5}}}}
