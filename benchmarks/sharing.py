@@ -11,7 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pydantic import Field
 from pydantic_settings import CliApp
 from rich.console import Console
 from rich.progress import Progress
@@ -25,7 +24,7 @@ from training.encoders import WeightsError
 from training.export import ExportError
 from training.reading import Reader, progress_bars
 from training.sets import load_reported
-from training.settings import BundleSettings, MeasureSettings
+from training.settings import BundleSettings, SharingSettings
 from worker.bundle import load_bundle
 
 RESULTS = Path(__file__).with_name("sharing.json")
@@ -37,12 +36,6 @@ WITHIN, ABOVE, NOT_MEASURED = 0, 1, 2
 
 Results = dict[str, dict[str, float]]
 """`alone` and `shared`: metric name to fraction."""
-
-
-class SharingSettings(MeasureSettings):
-    """`python -m benchmarks.sharing`: a bundle beside models of one task each."""
-
-    alone: Path = Field(description="Directory with `<task>.safetensors` of models trained on one task each.")
 
 
 def measure(settings: SharingSettings, progress: Progress) -> Results:

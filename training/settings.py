@@ -253,6 +253,12 @@ class GateSettings(MeasureSettings):
     )
 
 
+class SharingSettings(MeasureSettings):
+    """`python -m benchmarks.sharing`: a bundle beside models of one task each."""
+
+    alone: Path = Field(description="Directory with `<task>.safetensors` of models trained on one task each.")
+
+
 class RegisterSettings(Settings):
     """`python -m training.register`: a bundle to a model version."""
 

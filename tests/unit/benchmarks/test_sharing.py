@@ -8,11 +8,12 @@ from rich.progress import Progress
 
 from benchmarks import sharing
 from benchmarks.marked import read_between
-from benchmarks.sharing import BEGIN, END, README, RESULTS, SharingSettings, is_within, measure, render
+from benchmarks.sharing import BEGIN, END, README, RESULTS, is_within, measure, render
 from training.bundle import read_metrics
 from training.data import LabelledText
 from training.encoders import WeightsError
 from training.sets import SentimentSet
+from training.settings import SharingSettings
 
 _ALONE = {"sentiment_accuracy": 0.91, "ner_f1": 0.9, "qa_em": 0.79, "qa_f1": 0.87}
 
