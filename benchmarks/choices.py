@@ -149,13 +149,14 @@ def make(run: Run, options: argparse.Namespace) -> None:
     print(f"{run.directory}: done", flush=True)
 
 
-def collect(runs: Sequence[Run], output: Path) -> Results:
-    """Return what is held out says of the runs that have ended."""
+def collect(runs: Sequence[Run], output: Path, kept: Results) -> Results:
+    """Return what is held out says of the runs: of those that have not ended here, what was kept before."""
     results: Results = {}
     for run in runs:
         weights = output / run.directory / WEIGHTS_FILE
-        if weights.is_file():
-            found: Mapping[str, float] = read_history(weights)["held_out"]
+        before = kept.get(run.study.title, {}).get(run.choice.title, {}).get(str(run.seed), {})
+        found: Mapping[str, float] = read_history(weights)["held_out"] if weights.is_file() else before
+        if found:
             seeds = results.setdefault(run.study.title, {}).setdefault(run.choice.title, {})
             seeds[str(run.seed)] = {name: found[name] for name in TITLES if name in found}
     return results
@@ -190,18 +191,23 @@ def keep(results: Results) -> None:
 def main() -> int:
     """Make the runs that are missing, and write the tables; return the exit status."""
     options = _parse()
-    compared = [run for study in studies(options.pilot, options.teachers) for run in runs_of(study)]
-    wanted = [run for run in compared if options.only in {None, run.study.name}]
+    wanted = _runs(studies(options.pilot, options.teachers))
+    if options.only is not None:
+        wanted = [run for run in wanted if run.study.name == options.only]
     try:
         with ThreadPoolExecutor(options.jobs) as pool:
             list(pool.map(lambda run: make(run, options), wanted))
     except subprocess.CalledProcessError as failed:
         print(f"A run failed with status {failed.returncode}, see its log: {' '.join(failed.cmd)}", file=sys.stderr)
         return 1
-    results = collect(compared, options.output)
+    results = collect(_runs(studies(Path(), Path())), options.output, json.loads(RESULTS.read_bytes()))
     print(render(results))
     keep(results)
     return 0
+
+
+def _runs(compared: Sequence[Study]) -> list[Run]:
+    return [run for study in compared for run in runs_of(study)]
 
 
 def _parse() -> argparse.Namespace:

@@ -74,11 +74,23 @@ def test_the_table_has_the_mean_of_the_seeds_and_their_spread(tmp_path: Path) ->
     _end(second, tmp_path, ner_f1=0.93)
     _end(third, tmp_path, ner_f1=0.92)
 
-    table = render(collect([first, second, third], tmp_path))
+    table = render(collect([first, second, third], tmp_path, kept={}))
 
     assert "| no dropout | 2 | 91.00 ± 1.41 |" in table
     assert "| dropout 0.1 | 1 | 93.00 |" in table
     assert "SQuAD" not in table
+
+
+def test_what_was_found_elsewhere_is_kept_until_it_is_found_here(tmp_path: Path) -> None:
+    first, second, third = runs_of(_STUDY)
+    _end(first, tmp_path, ner_f1=0.90)
+    kept = {
+        "CoNLL alone": {"no dropout": {"0": {"ner_f1": 0.1}, "1": {"ner_f1": 0.92}}, "gone": {"0": {"ner_f1": 0.2}}}
+    }
+
+    results = collect([first, second, third], tmp_path, kept)
+
+    assert results == {"CoNLL alone": {"no dropout": {"0": {"ner_f1": 0.90}, "1": {"ner_f1": 0.92}}}}
 
 
 def test_files_that_are_not_given_leave_their_choice_out(tmp_path: Path) -> None:
