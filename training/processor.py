@@ -1,9 +1,10 @@
-"""What makes PyTorch train faster on a CPU: plain attention, and memory that is kept instead of given back."""
+"""What makes PyTorch train faster on a CPU: plain attention, quick dropout, and memory that is kept, not given back."""
 
 import ctypes
 import sys
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -12,23 +13,50 @@ from transformers.masking_utils import eager_mask
 from training.model import MultiTaskModel
 
 _PLAIN = "plain"
+_BYTE_VALUES = 256
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # glibc's `malloc.h`
 _KEPT = 2**31 - 1  # bytes: the most that `mallopt` takes, an int
 
 
 def tune_for_cpu(model: MultiTaskModel) -> None:
-    """Make this process train `model` about 1.5 times as fast on a CPU; what it computes stays the same.
+    """Make this process train `model` about 1.5 times as fast on a CPU; but for what is dropped, it computes the same.
 
     A step allocates and frees gigabytes: given back to the system each time, their pages are cleared anew each time.
     """
     AttentionInterface.register(_PLAIN, _attend)
     AttentionMaskInterface.register(_PLAIN, eager_mask)
     model.encoder.set_attn_implementation(_PLAIN)
+    for module in list(model.encoder.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Dropout):
+                setattr(module, name, QuickDropout(child.p).train(child.training))
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
         if mallopt is not None:
             for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _KEPT), (_TOP_PAD, 2**28)):
                 mallopt(option, value)
+
+
+class QuickDropout(nn.Dropout):
+    """Dropout that decides by one random byte for each value, so `p` counts in steps of 1/256.
+
+    PyTorch's draws a number for each value on one thread, and takes 2.5 times as long forwards and backwards (2.15).
+    """
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the values with a share of them dropped while training."""
+        return drop(values, self.p) if self.training else values
+
+
+def drop(values: Tensor, fraction: float) -> Tensor:
+    """Set a fraction of the values to 0 and raise the others, so that the mean stays. PyTorch's seed decides which."""
+    dropped = min(round(fraction * _BYTE_VALUES), _BYTE_VALUES - 1)
+    if dropped == 0:
+        return values
+    seed = int(torch.randint(2**62, ()))
+    drawn = bytearray(np.random.Generator(np.random.SFC64(seed)).bytes(values.numel()))
+    kept = torch.frombuffer(drawn, dtype=torch.uint8).view(values.shape) >= dropped
+    return values * (kept.to(values.dtype) * (_BYTE_VALUES / (_BYTE_VALUES - dropped)))
 
 
 def _attend(
@@ -49,5 +77,5 @@ def _attend(
         scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(2, 3))
         if mask is not None:
             scores = scores + mask.to(scores.dtype)
-        weights = nn.functional.dropout(torch.softmax(scores, -1), dropout)
+        weights = drop(torch.softmax(scores, -1), dropout)
         return torch.matmul(weights, value).transpose(1, 2).contiguous(), None

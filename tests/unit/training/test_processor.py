@@ -1,11 +1,12 @@
 """Training on a CPU takes another road to the same numbers."""
 
+import pytest
 import torch
 from torch import Tensor
 
 from training.encoders import encoder_config
 from training.model import MultiTaskModel
-from training.processor import tune_for_cpu
+from training.processor import drop, tune_for_cpu
 
 _IDS = torch.tensor([[1, 5, 6, 7, 2], [1, 8, 2, 0, 0]])
 _MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
@@ -47,6 +48,42 @@ def test_half_precision_stays_half() -> None:
         tuned(_IDS, _MASK, torch.zeros_like(_IDS))
 
     assert seen == [torch.bfloat16]
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.999])
+def test_the_fraction_is_dropped_and_the_mean_stays(fraction: float) -> None:
+    torch.manual_seed(0)
+    values = torch.ones(1_000, 400, dtype=torch.bfloat16, requires_grad=True)
+
+    left = drop(values, fraction)
+    left.sum().backward()  # type: ignore[no-untyped-call]
+
+    assert left.dtype == values.dtype
+    assert (left == 0).float().mean().item() == pytest.approx(fraction, abs=0.005)
+    assert left.float().mean().item() == pytest.approx(1, abs=0.05)
+    assert values.grad is not None
+    assert torch.equal(values.grad == 0, left == 0)
+
+
+def test_what_is_dropped_follows_from_the_seed() -> None:
+    values = torch.ones(8, 8)
+    drawn = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        drawn.append(drop(values, 0.5))
+
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_nothing_is_dropped_but_in_training() -> None:
+    tuned = _model().eval()
+    tune_for_cpu(tuned)
+    tuned.set_dropout(0.5)
+
+    first, second = (tuned(_IDS, _MASK, torch.zeros_like(_IDS))["ner"] for _ in range(2))
+
+    assert torch.equal(first, second)
 
 
 def test_dropped_weights_change_the_answer() -> None:
