@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from benchmarks.marked import write_between
-from training.card import markdown_table
+from training.card import HELD_OUT_TITLES, markdown_table
 from training.checkpoint import CHECKPOINT_FILE
 from training.settings import WEIGHTS_FILE
 from training.weights import read_history
@@ -23,14 +23,6 @@ from training.weights import read_history
 RESULTS = Path(__file__).with_name("choices.json")
 REPORT = Path(__file__).parents[1] / "docs" / "training.md"
 BEGIN, END = "<!-- choices: written by `python -m benchmarks.choices` -->", "<!-- end of choices -->"
-
-TITLES = {
-    "sentiment_accuracy": "SST-2 accuracy",
-    "ner_f1": "CoNLL-2003 F1",
-    "qa_em": "SQuAD exact match",
-    "qa_f1": "SQuAD F1",
-}
-"""What is held out of each set, and by what it is judged: the columns of the tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +75,7 @@ Results = dict[str, dict[str, dict[str, dict[str, float]]]]
 def studies(pilot: Path | None, teachers: Path | None) -> list[Study]:
     """Return all that is compared; without the files of a choice that choice is left out."""
     together = [
-        Choice("square root sampling"),
+        Choice("square root sampling", seeds=3),
         Choice("proportional sampling", ("--sampling", "proportional")),
         Choice("round robin", ("--sampling", "round_robin")),
     ]
@@ -158,7 +150,7 @@ def collect(runs: Sequence[Run], output: Path, kept: Results) -> Results:
         found: Mapping[str, float] = read_history(weights)["held_out"] if weights.is_file() else before
         if found:
             seeds = results.setdefault(run.study.title, {}).setdefault(run.choice.title, {})
-            seeds[str(run.seed)] = {name: found[name] for name in TITLES if name in found}
+            seeds[str(run.seed)] = {name: found[name] for name in HELD_OUT_TITLES if name in found}
     return results
 
 
@@ -166,12 +158,16 @@ def render(results: Results) -> str:
     """Return a table for each study: means in percent, and the standard deviation where there are several seeds."""
     parts = []
     for study, choices in results.items():
-        names = [name for name in TITLES if any(name in each for seeds in choices.values() for each in seeds.values())]
+        names = [
+            name
+            for name in HELD_OUT_TITLES
+            if any(name in each for seeds in choices.values() for each in seeds.values())
+        ]
         rows = [
             [choice, str(len(seeds)), *(_figure([each[name] for each in seeds.values()]) for name in names)]
             for choice, seeds in choices.items()
         ]
-        table = markdown_table(["choice", "seeds", *(TITLES[name] for name in names)], rows)
+        table = markdown_table(["choice", "seeds", *(HELD_OUT_TITLES[name] for name in names)], rows)
         parts.append(f"{study[0].upper()}{study[1:]}:\n\n{table}")
     return "\n\n".join(parts)
 

@@ -31,7 +31,7 @@ from training.quantize import quantize
 from training.settings import WEIGHTS_FILE, BundleSettings
 from training.tasks import HEAD_TYPES
 from training.tracking import TrackingError, track_bundle
-from training.weights import load_model, read_history
+from training.weights import load_model, read_history, read_seeds
 
 WINDOW = Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30)
 """As the published SQuAD models are scored (Devlin et al. 2019 and its `run_squad.py`)."""
@@ -45,9 +45,12 @@ def make_bundle(settings: BundleSettings) -> Manifest:
     directory = settings.bundle
     directory.mkdir(parents=True, exist_ok=True)
     training = read_history(settings.source)
+    if settings.seeds:
+        training["seeds"] = read_seeds(settings.seeds)
     model = load_model(settings.source)
     export(model)  # proves the graph equal to PyTorch: the int8 one is written by the same code
     _copy_weights(settings.source, directory)
+    _write_json((directory / WEIGHTS_FILE).with_suffix(".json"), training)
     quantize(model, directory / QUANTIZED_MODEL_FILE)
     write_tokenizer(directory / TOKENIZER_FILE)
     manifest = describe(settings, training)
@@ -110,11 +113,10 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _copy_weights(weights: Path, directory: Path) -> None:
-    for source in (weights, weights.with_suffix(".json")):
-        target = (directory / WEIGHTS_FILE).with_suffix(source.suffix)
-        if source.resolve() != target.resolve():
-            shutil.copyfile(source, target)
+def _copy_weights(source: Path, directory: Path) -> None:
+    target = directory / WEIGHTS_FILE
+    if source.resolve() != target.resolve():
+        shutil.copyfile(source, target)
 
 
 def _manifest_before(directory: Path) -> Manifest | None:

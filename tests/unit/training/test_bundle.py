@@ -45,6 +45,18 @@ def test_history_of_the_weights_is_in_the_manifest_and_the_card(made: Path) -> N
     assert manifest.training["stage"] in (made / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_spread_over_seeds_stays_with_the_weights(bundle: Path, tmp_path: Path) -> None:
+    for seed in range(2):
+        history = {"settings": {"seed": seed, "epochs": 0.5}, "held_out": {"qa_em": 0.5 + seed / 100}}
+        (tmp_path / f"seed-{seed}.json").write_text(json.dumps(history))
+    runs = tuple(tmp_path / f"seed-{seed}.safetensors" for seed in range(2))
+
+    make_bundle(BundleSettings(bundle=bundle, seeds=runs))
+    make_bundle(BundleSettings(bundle=bundle))
+
+    assert "| SQuAD exact match | 50.50 | 0.71 | 50.00–51.00 |" in (bundle / "README.md").read_text(encoding="utf-8")
+
+
 def test_metrics_of_the_same_graph_are_kept(bundle: Path) -> None:
     (bundle / "metrics.json").write_text("{}")
 

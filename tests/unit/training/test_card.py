@@ -41,12 +41,14 @@ def test_card_tells_what_the_training_took(plain: Manifest) -> None:
 
 
 def test_card_gives_mean_and_spread_over_seeds(plain: Manifest) -> None:
-    seeds = {"0": {"ner_f1": 0.90}, "1": {"ner_f1": 0.91}, "2": {"ner_f1": 0.92}}
+    held_out = {"0": {"ner_f1": 0.90, "loss": 0.3}, "1": {"ner_f1": 0.91}, "2": {"ner_f1": 0.92}}
+    seeds = {"epochs": 0.1, "held_out": held_out}
 
     card = write_card(plain.model_copy(update={"training": {"seeds": seeds}}), {})
 
     assert "### Over 3 seeds" in card
-    assert "| CoNLL-2003 test, entity F1 | 91.00 | 0.82 | 90.00–92.00 |" in card
+    assert "runs of 0.1 epochs" in card
+    assert "| CoNLL-2003 F1 | 91.00 | 1.00 | 90.00–92.00 |" in card
 
 
 def test_tables_show_each_part_that_was_measured_in_percent() -> None:

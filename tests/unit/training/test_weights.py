@@ -1,5 +1,6 @@
 """Weights on disk: what is read is what was written, whatever the number of token types."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from training.encoders import TOKEN_TYPES, WeightsError
 from training.model import MultiTaskModel
-from training.weights import load_model, load_pretrained, save_weights
+from training.weights import load_model, load_pretrained, read_seeds, save_weights
 
 _TYPES = "e.embeddings.token_type_embeddings.weight"
 _WORDS = "e.embeddings.word_embeddings.weight"
@@ -97,3 +98,36 @@ def test_odd_number_of_token_types_is_refused(weights: Path, tmp_path: Path) -> 
 
     with pytest.raises(WeightsError, match="3 rows"):
         load_model(path)
+
+
+def _run(directory: Path, seed: int, ner_f1: float, **settings: object) -> Path:
+    path = directory / f"{len(list(directory.iterdir()))}.safetensors"
+    history = {"settings": {"epochs": 0.1, "dropout": 0.1, "seed": seed} | settings, "held_out": {"ner_f1": ner_f1}}
+    path.with_suffix(".json").write_text(json.dumps(history))
+    return path
+
+
+def test_seeds_are_told_with_what_was_held_out_of_their_runs(tmp_path: Path) -> None:
+    runs = [_run(tmp_path, 2, 0.92), _run(tmp_path, 0, 0.9)]
+
+    assert read_seeds(runs) == {"epochs": 0.1, "held_out": {"0": {"ner_f1": 0.9}, "2": {"ner_f1": 0.92}}}
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_refused(tmp_path: Path) -> None:
+    runs = [_run(tmp_path, 0, 0.9), _run(tmp_path, 1, 0.9, dropout=0.0)]
+
+    with pytest.raises(WeightsError, match=r"1\.safetensors: differs from the others in dropout, not only in its seed"):
+        read_seeds(runs)
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 0), (0, 1, 1)])
+def test_runs_of_one_seed_have_no_spread(tmp_path: Path, seeds: tuple[int, ...]) -> None:
+    with pytest.raises(WeightsError, match="each with a seed of its own"):
+        read_seeds([_run(tmp_path, seed, 0.9) for seed in seeds])
+
+
+def test_a_history_without_a_seed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text(json.dumps({"stage": "pilot"}))
+
+    with pytest.raises(WeightsError, match=r"old\.safetensors: its history names no seed"):
+        read_seeds([tmp_path / "old.safetensors"])
