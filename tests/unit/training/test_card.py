@@ -35,9 +35,11 @@ def test_card_names_the_encoder_that_was_trained(plain: Manifest) -> None:
 
 
 def test_card_tells_what_the_training_took(plain: Manifest) -> None:
-    card = write_card(plain.model_copy(update={"training": {"processor_hours": 12.5}}), {})
+    began_with = {"base": "a pretrained encoder", "processor_hours": 2.5}
 
-    assert "12.5 hours of processor time, some 0.12 kWh at 10 W a busy core" in card
+    card = write_card(plain.model_copy(update={"training": {"base": began_with, "processor_hours": 10.0}}), {})
+
+    assert "12.50 hours of processor time, some 0.12 kWh at 10 W a busy core" in card
 
 
 def test_card_gives_mean_and_spread_over_seeds(plain: Manifest) -> None:

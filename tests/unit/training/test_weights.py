@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from training.encoders import TOKEN_TYPES, WeightsError
 from training.model import MultiTaskModel
-from training.weights import load_model, load_pretrained, read_seeds, save_weights
+from training.weights import all_passes, load_model, load_pretrained, read_seeds, save_weights
 
 _TYPES = "e.embeddings.token_type_embeddings.weight"
 _WORDS = "e.embeddings.word_embeddings.weight"
@@ -131,3 +131,10 @@ def test_a_history_without_a_seed_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(WeightsError, match=r"old\.safetensors: its history names no seed"):
         read_seeds([tmp_path / "old.safetensors"])
+
+
+def test_passes_are_counted_from_the_pretrained_encoder_on() -> None:
+    pilot = {"stage": "pilot", "base": "a pretrained encoder"}
+    first = {"base": pilot, "passes": {"qa": 1.5, "ner": 4.0}}
+
+    assert all_passes({"base": first, "passes": {"qa": 0.25}}) == {"qa": 1.75, "ner": 4.0}
