@@ -159,7 +159,8 @@ class Delivery:
             try:
                 if output.kind in (REPLY, ERROR_REPLY):
                     await self._addresses.check(output.topic, output.partition)
-                sent = await (self._send(output) if trace is None else trace.sending(output, self._send))
+                send = partial(self._send, output)
+                sent = await (send() if trace is None else trace.sending(output.topic, output.headers, send))
             except (RecordError, KafkaError) as fault:
                 self._undeliverable(telling, output, fault)
             else:
@@ -209,12 +210,12 @@ class Delivery:
         record.progress.finish(record.offset)
         self._in_flight.remove(record)
         if record.trace is not None:
-            record.trace.end(outcome)
+            record.trace.end(outcome.record_id, outcome.error.code if isinstance(outcome, Failed) else None)
 
     def _give_up(self, record: Incoming) -> None:
         self._in_flight.remove(record)
         if record.trace is not None:
-            record.trace.end(None)
+            record.trace.abandon()
 
 
 def _record_error(output: Output, fault: BaseException) -> RecordError | None:

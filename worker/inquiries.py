@@ -1,20 +1,17 @@
 """Requests under way, and the passages they share: equal passages in flight are computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
-from typing import TYPE_CHECKING
 
 from schemas import AnyRequest, RecordError
 from schemas.errors import Expired
 from worker.encoder import WindowLogits
+from worker.record_trace import Run
 from worker.records import Incoming
 from worker.tasks import AnyTask, Encoded
 from worker.tokenizer import Passage, Reading, Window
-
-if TYPE_CHECKING:
-    from worker.tracing import Run
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +26,11 @@ class Inquiry:
     waits_for: list["Computation"] = field(default_factory=list)
     missing: int = 0
     is_settled: bool = False
+
+    @property
+    def runs(self) -> Iterator[Run]:
+        """The encoder runs that it waited for, as far as they were noted."""
+        return (run for computation in self.waits_for for run in computation.runs or ())
 
     def is_expired(self, now_ms: float) -> bool:
         """Whether nobody waits for the answer any more."""
@@ -45,7 +47,7 @@ class Computation:
     logits: list[WindowLogits | None] = field(default_factory=list)
     missing: int = 0
     error: RecordError | None = None
-    runs: "list[Run] | None" = None
+    runs: list[Run] | None = None
     """The encoder runs of its windows, noted where tracing is on."""
     lock: Lock = field(default_factory=Lock)
 

@@ -193,7 +193,7 @@ def _traced_outcome(inquiry: Inquiry, error: RecordError | None) -> Outcome:
     trace = inquiry.record.trace
     if trace is None:
         return _outcome(inquiry, error)
-    trace.encoded(inquiry.waits_for)
+    trace.encoded(inquiry.runs)
     return trace.timed("heads", _outcome, inquiry, error)
 
 

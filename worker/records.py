@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from schemas import Contract, RecordError
 from schemas.headers import Headers
 from worker.progress import PartitionProgress
-
-if TYPE_CHECKING:
-    from worker.tracing import RecordTrace
+from worker.record_trace import RecordTrace
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +27,7 @@ class Incoming:
     timestamp_ms: int
     progress: PartitionProgress
     taken_at: float = field(default_factory=monotonic)
-    trace: "RecordTrace | None" = None
+    trace: RecordTrace | None = None
     """Where tracing is on; each stage looks for it, and pays nothing more where it is off."""
 
     @property
