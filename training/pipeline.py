@@ -5,11 +5,13 @@ one step held in memory is gone in the next. The first that fails ends the run w
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 
 from pydantic_settings import CliApp
 from rich.console import Console
@@ -82,9 +84,15 @@ def run(steps: Sequence[Step], console: Console, environment: Mapping[str, str])
     return 0
 
 
+def end_with_step(number: int, _frame: FrameType | None) -> None:
+    """Leave on a signal, and `subprocess.run` ends its step: left behind, it would train on beside a resumed run."""
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Run all steps with the settings of the command line; what only one step knows comes from the environment."""
     settings = CliApp.run(PipelineSettings)
+    signal.signal(signal.SIGTERM, end_with_step)
     try:
         with tracked_run(settings, "pipeline"):
             run_id = open_run_id()

@@ -1,5 +1,8 @@
 """The steps come in order, the first that fails is the last, and its status is the run's."""
 
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -82,3 +85,27 @@ def test_a_refusal_ends_every_other_run(tmp_path: Path) -> None:
     steps = [_script(f"raise SystemExit({Exit.GATE:d})", gate.tolerated)]
 
     assert run(steps, Console(quiet=True), {}) == Exit.GATE
+
+
+_ENDED = """
+import signal, sys
+from rich.console import Console
+from training.pipeline import Step, end_with_step, run
+
+signal.signal(signal.SIGTERM, end_with_step)
+waits = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+run([Step("waits", (sys.executable, "-c", waits))], Console(stderr=True), {})
+"""
+
+
+def test_a_run_that_is_ended_leaves_no_step_behind() -> None:
+    command = [sys.executable, "-c", _ENDED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as pipeline:
+        assert pipeline.stdout is not None
+        step = int(pipeline.stdout.readline())
+        pipeline.terminate()
+        status = pipeline.wait(30)
+
+    assert status == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(step, 0)
