@@ -5,8 +5,10 @@ far larger than the rest (Kovaleva et al. 2021), so one token's outlier takes th
 answer depends on its batch mates (microsoft/onnxruntime issue 10111). Here each token has its own scale. Measured on
 the pilot weights: SQuAD loses 0.1 of exact match instead of 1.0, batch mates change nothing (see `training.graph` for
 the other half), and a run takes 1.1 times as long. The embedding table is bytes too, with a scale for each word.
+What is large in every token is dealt with by `training.smoothing`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from training.builder import MICROSOFT, Array, Floats, GraphBuilder
 from training.export import ExportError
 from training.graph import EncoderGraph
 from training.model import MultiTaskModel
+from training.smoothing import channel_scales
 
 MAX_BYTES = 1.05
 """Of a parameter at most: above it, something was left in floats. 24 MB for MiniLM, which the repository carries."""
@@ -31,7 +34,7 @@ _LEAST_SCALE = 1e-9  # a token of zeros has no scale of its own, and dividing by
 
 def quantize(model: MultiTaskModel, path: Path) -> None:
     """Write the model's int8 graph; raises `ExportError` where it has more than `MAX_BYTES` a parameter."""
-    graph: onnx.ModelProto = EncoderGraph(model, Int8Arithmetic()).build()
+    graph: onnx.ModelProto = EncoderGraph(model, Int8Arithmetic(channel_scales(model))).build()
     path.write_bytes(graph.SerializeToString(deterministic=True))
     limit = _NODES_BYTES + int(MAX_BYTES * sum(weight.numel() for weight in model.parameters()))
     if path.stat().st_size > limit:
@@ -39,9 +42,14 @@ def quantize(model: MultiTaskModel, path: Path) -> None:
 
 
 class Int8Arithmetic:
-    """Products of unsigned and signed bytes, summed in int32: what VNNI and AVX2 multiply fastest."""
+    """Products of unsigned and signed bytes, summed in int32: what VNNI and AVX2 multiply fastest.
 
-    def __init__(self) -> None:
+    `smoothing`: name of a source to what its channels are divided by before, see `training.smoothing`.
+    """
+
+    def __init__(self, smoothing: Mapping[str, Floats]) -> None:
+        self._smoothing = smoothing
+        self._smoothed: dict[str, str] = {}
         self._quantized: dict[str, tuple[str, str, str]] = {}
 
     def rows(self, builder: GraphBuilder, output: str, table: Floats, ids: str) -> str:
@@ -54,6 +62,9 @@ class Int8Arithmetic:
 
     def product(self, builder: GraphBuilder, output: str, source: str, weight: Floats, least: float | None) -> str:
         """Multiply bytes; the runtime scales by channel, then each row is scaled by its token."""
+        smoothing = self._smoothing.get(source)
+        if smoothing is not None:
+            source, weight = self._smooth(builder, source, smoothing), weight * smoothing[:, None]
         values, scales = to_bytes(weight, axis=0)
         rows, row_scales, zero = self._quantize(builder, source, least)
         inputs = [
@@ -65,6 +76,13 @@ class Int8Arithmetic:
         ]
         product = builder.add("MatMulIntegerToFloat", inputs, f"{output}.unscaled", domain=MICROSOFT)
         return builder.add("Mul", [product, row_scales], output)
+
+    def _smooth(self, builder: GraphBuilder, source: str, smoothing: Floats) -> str:
+        """Add a source divided by its scales, once."""
+        if source not in self._smoothed:
+            factors = builder.constant(f"{source}.factors", 1 / smoothing)
+            self._smoothed[source] = builder.add("Mul", [source, factors], f"{source}.smooth")
+        return self._smoothed[source]
 
     def _quantize(self, builder: GraphBuilder, source: str, least: float | None) -> tuple[str, str, str]:
         """Add a source's bytes (rows, inputs) and scales (rows, 1), once; return them and the zero point."""

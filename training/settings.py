@@ -60,6 +60,17 @@ class BundleSettings(Settings):
         return self.bundle / WEIGHTS_FILE if self.weights is None else self.weights
 
 
+class MeanSettings(Settings):
+    """`python -m training.mean`: several weights to their mean."""
+
+    mean_of: tuple[Path, ...] = Field(
+        min_length=2, description="Weights to take the mean of, two or more, each with its `.json` beside it."
+    )
+    mean: Path = Field(
+        default=Path("var/training/mean.safetensors"), description="File of the mean, with its `.json` beside it."
+    )
+
+
 class PrepareSettings(Settings):
     """`python -m training.prepare`: fetches and checks the sets."""
 

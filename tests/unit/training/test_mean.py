@@ -1,0 +1,44 @@
+"""The mean of several weights: half-way between them, with a history, and only of models of one shape."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.encoders import WeightsError, encoder_config
+from training.mean import write_mean
+from training.model import MultiTaskModel
+from training.weights import all_passes, load_model, read_history, save_weights
+
+
+def _weights(path: Path, value: float, width: int = 32) -> Path:
+    model = MultiTaskModel(encoder_config(1, width, 64, 4, 100))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(value)
+    save_weights(model, path)
+    path.with_suffix(".json").write_text(json.dumps({"stage": path.stem, "passes": {"qa": 1.5}}))
+    return path
+
+
+def test_mean_lies_half_way_and_says_where_it_comes_from(tmp_path: Path) -> None:
+    first, last = _weights(tmp_path / "first.safetensors", 0.25), _weights(tmp_path / "last.safetensors", 0.75)
+    output = tmp_path / "new" / "mean.safetensors"
+
+    write_mean([first, last], output)
+
+    assert all(torch.all(parameter == 0.5) for parameter in load_model(output).parameters())
+    history = read_history(output)
+    assert history["stage"] == "mean of 2 weights"
+    assert history["base"]["stage"] == "last"
+    assert all_passes(history) == {"qa": 1.5}
+
+
+def test_models_of_other_shapes_are_refused(tmp_path: Path) -> None:
+    small, large = _weights(tmp_path / "small.safetensors", 0.0), _weights(tmp_path / "large.safetensors", 0.0, 64)
+
+    with pytest.raises(WeightsError, match=r"small\.safetensors: not of the same shape as .*large\.safetensors"):
+        write_mean([small, large], tmp_path / "mean.safetensors")
+
+    assert not (tmp_path / "mean.safetensors").exists()
