@@ -16,7 +16,6 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 from onnxruntime.quantization import (
-    CalibrationDataReader,
     CalibrationMethod,
     QuantFormat,
     QuantType,
@@ -58,8 +57,11 @@ Results = dict[str, dict[str, float]]
 """Graph to metric to fraction; `processor_seconds` is what reading all sets took."""
 
 
-class CalibrationTexts(CalibrationDataReader):  # type: ignore[misc]  # untyped in the package
-    """The windows of real texts, one at a time: padding is no activation of a text."""
+class CalibrationTexts:
+    """The windows of real texts, one at a time: padding is no activation of a text.
+
+    A `CalibrationDataReader` by its method, as that class takes every one that has it.
+    """
 
     def __init__(self, inputs: Iterable[Inputs]) -> None:
         self._inputs = iter(inputs)

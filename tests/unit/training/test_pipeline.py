@@ -87,6 +87,8 @@ def test_a_refusal_ends_every_other_run(tmp_path: Path) -> None:
     assert run(steps, Console(quiet=True), {}) == Exit.GATE
 
 
+# The step sleeps longer than the test waits for its end, so that only being ended can end it; a failure leaves it no
+# longer than that.
 _ENDED = """
 import signal, sys
 from rich.console import Console
