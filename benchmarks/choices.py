@@ -1,7 +1,8 @@
 """What the choices of a training are worth: `python -m benchmarks.choices --data DIRECTORY`.
 
 Every run is `python -m training.train` with one setting changed, and is judged by what is held out. A run that has
-ended is not made again and one that was interrupted goes on, so the comparison can be stopped, and extended.
+ended is not made again and one that was interrupted goes on, so the comparison can be stopped, and extended: the
+trainings under way end with it.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from benchmarks.marked import write_between
+from local import process
 from training.card import HELD_OUT_TITLES, markdown_table
 from training.checkpoint import CHECKPOINT_FILE
 from training.settings import WEIGHTS_FILE
@@ -128,15 +130,32 @@ def runs_of(study: Study) -> Iterator[Run]:
         yield from (Run(study, choice, seed) for choice in study.choices if seed < choice.seeds)
 
 
-def make(run: Run, options: argparse.Namespace) -> None:
-    """Train until the run's weights are there; raises `CalledProcessError`."""
+def make_all(runs: Sequence[Run], options: argparse.Namespace) -> None:
+    """Make the runs that are missing, so many at a time; raises `CalledProcessError` of one, and ends the others."""
+    trainings: list[subprocess.Popen[bytes]] = []
+    pool = ThreadPoolExecutor(options.jobs)
+    try:
+        list(pool.map(lambda run: make(run, options, trainings), runs))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for training in trainings:
+            process.kill(training)
+
+
+def make(run: Run, options: argparse.Namespace, trainings: list[subprocess.Popen[bytes]]) -> None:
+    """Train until the run's weights are there, and list the training; raises `CalledProcessError`."""
     directory: Path = options.output / run.directory
     if directory.is_dir():
         return
     part = directory.with_name(directory.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
-    with (part / "log").open("a", encoding="utf-8") as log:
-        subprocess.run(run.command(part, options), stdout=log, stderr=subprocess.STDOUT, check=True)
+    command = run.command(part, options)
+    with (part / "log").open("ab") as log:
+        training = process.start(command, output=log)
+        trainings.append(training)
+        status = training.wait()
+    if status != 0:
+        raise subprocess.CalledProcessError(status, command)
     part.rename(directory)
     print(f"{run.directory}: done", flush=True)
 
@@ -191,8 +210,7 @@ def main() -> int:
     if options.only is not None:
         wanted = [run for run in wanted if run.study.name == options.only]
     try:
-        with ThreadPoolExecutor(options.jobs) as pool:
-            list(pool.map(lambda run: make(run, options), wanted))
+        make_all(wanted, options)
     except subprocess.CalledProcessError as failed:
         print(f"A run failed with status {failed.returncode}, see its log: {' '.join(failed.cmd)}", file=sys.stderr)
         return 1

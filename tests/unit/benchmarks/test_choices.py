@@ -2,14 +2,31 @@
 
 import argparse
 import json
+import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import choices
-from benchmarks.choices import BEGIN, END, REPORT, RESULTS, Choice, Run, Study, collect, make, render, runs_of, studies
+from benchmarks.choices import (
+    BEGIN,
+    END,
+    REPORT,
+    RESULTS,
+    Choice,
+    Run,
+    Study,
+    collect,
+    make,
+    render,
+    runs_of,
+    studies,
+)
 from benchmarks.marked import read_between
+from local import process
 
 _STUDY = Study(
     "ner",
@@ -17,6 +34,23 @@ _STUDY = Study(
     ("--tasks", "ner"),
     (Choice("no dropout", seeds=2), Choice("dropout 0.1", ("--dropout", "0.1"))),
 )
+
+
+# Trainings that wait, and tell when nobody ends them. Ctrl-C may be off where the tests run.
+_ENDED = """
+import argparse, pathlib, signal, sys
+from benchmarks.choices import Choice, Run, Study, make_all
+signal.signal(signal.SIGINT, signal.default_int_handler)
+output = pathlib.Path(sys.argv[1])
+waits = (
+    "import sys, time; told = open(sys.argv[1], 'w'); print('begun', file=told, flush=True);"
+    "time.sleep(60); print('left behind', file=told)"
+)
+Run.command = lambda run, *_: [sys.executable, "-c", waits, str(output / f"seed-{run.seed}")]
+choice = Choice("waits", seeds=2)
+study = Study("waiting", "", (), (choice,))
+make_all([Run(study, choice, seed) for seed in range(2)], argparse.Namespace(output=output, jobs=2))
+"""
 
 
 def _options(output: Path) -> argparse.Namespace:
@@ -53,19 +87,37 @@ def test_a_run_is_told_study_choice_and_seed_and_goes_on_from_its_checkpoint(tmp
 def test_a_run_that_ended_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(_STUDY, _STUDY.choices[0], seed=0)
     _end(run, tmp_path, ner_f1=0.9)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("was run"))
+    monkeypatch.setattr(process, "start", lambda *_, **__: pytest.fail("was run"))
 
-    make(run, _options(tmp_path))
+    make(run, _options(tmp_path), [])
 
 
 def test_a_run_that_fails_is_not_taken_for_one_that_ended(tmp_path: Path) -> None:
     wrong = Run(_STUDY, Choice("no such flag", ("--no-such-flag",)), seed=0)
 
     with pytest.raises(subprocess.CalledProcessError):
-        make(wrong, _options(tmp_path))
+        make(wrong, _options(tmp_path), [])
 
     assert not (tmp_path / wrong.directory).exists()
     assert "unrecognized arguments: --no-such-flag" in (tmp_path / f"{wrong.directory}.part" / "log").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_comparison_that_is_ended_leaves_no_run_behind(tmp_path: Path, number: signal.Signals) -> None:
+    for seed in range(2):
+        os.mkfifo(tmp_path / f"seed-{seed}")
+    command = [sys.executable, "-c", _ENDED, str(tmp_path)]
+    with (
+        subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.DEVNULL) as comparison,
+        (tmp_path / "seed-0").open() as first,
+        (tmp_path / "seed-1").open() as second,
+    ):
+        assert (first.readline(), second.readline()) == ("begun\n", "begun\n")
+        comparison.send_signal(number)
+
+        assert (first.read(), second.read()) == ("", "")
+        assert comparison.wait(30) == -number
 
 
 def test_the_table_has_the_mean_of_the_seeds_and_their_spread(tmp_path: Path) -> None:
