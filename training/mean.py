@@ -1,7 +1,8 @@
 """The mean of several weights: `python -m training.mean --mean-of one.safetensors --mean-of other.safetensors`.
 
-What a run began with and what it ended with lie in one valley, and half-way between them a model often answers better
-than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"). It costs nothing at inference.
+What a run began with and what it ended with lie in one valley, and so do the ends of runs that began with the same
+weights: between them a model often answers better than any (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+models" and "Model soups"). It costs nothing at inference.
 """
 
 import json
@@ -14,16 +15,17 @@ from pydantic_settings import CliApp
 from training.encoders import WeightsError
 from training.exits import leave
 from training.settings import MeanSettings
-from training.weights import load_model, read_history, save_weights
+from training.weights import History, lineage, load_model, read_history, save_weights
 
 
 def write_mean(weights: Sequence[Path], output: Path) -> None:
     """Write the mean and its history; raises `WeightsError` where the models are not of one shape.
 
-    The history goes on from that of the last one, and names how many the mean is of.
+    The history goes on from that of the last one, names how many the mean is of, and holds what the others have in
+    `beside`.
     """
     models = [load_model(path) for path in weights]
-    history = {"stage": f"mean of {len(models)} weights", "base": read_history(weights[-1])}
+    history = merge_histories([read_history(path) for path in weights])
     states = [model.state_dict() for model in models]
     for path, state in zip(weights, states, strict=True):
         if {name: tensor.shape for name, tensor in state.items()} != {
@@ -34,6 +36,20 @@ def write_mean(weights: Sequence[Path], output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     save_weights(models[-1], output)
     output.with_suffix(".json").write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")
+
+
+def merge_histories(histories: Sequence[History]) -> History:
+    """Return the history of a mean: every run that went into it, once, also where several went on from it."""
+    base = histories[-1]
+    told = list(lineage(base))
+    beside: list[History] = []
+    for history in histories[:-1]:
+        if history in told:
+            continue
+        told += lineage(history)
+        shared = any(history.get("base") == each for each in lineage(base))
+        beside.append({name: value for name, value in history.items() if not (shared and name == "base")})
+    return {"stage": f"mean of {len(histories)} weights", "base": base} | ({"beside": beside} if beside else {})
 
 
 def main() -> None:

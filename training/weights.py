@@ -34,6 +34,10 @@ _PREFIXES = {
 }
 _NORM = "encoder.embeddings.LayerNorm.weight"
 _INNER = "encoder.encoder.layer.0.intermediate.dense.weight"
+History = dict[str, Any]
+"""How weights came about: a run's settings, length and what it reached; `base`, the history of what it began with; and
+of a mean (`training.mean`) `beside`, those of the other runs in it."""
+
 _ATTENTION_HEADS = "attention_heads"
 """Name of what the file says beside its tensors: it cannot be seen from their shapes."""
 
@@ -71,23 +75,25 @@ def load_pretrained(encoder: EncoderName = "minilm", directory: Path | None = No
     return model
 
 
-def read_history(path: Path) -> dict[str, Any]:
+def read_history(path: Path) -> History:
     """Return how the weights of a file came about, from the `.json` beside it; raises `WeightsError`."""
     beside = path.with_suffix(".json")
     if not beside.is_file():
         raise WeightsError(f"{beside}: missing; it says how the weights were trained")
-    history: dict[str, Any] = json.loads(beside.read_bytes())
+    history: History = json.loads(beside.read_bytes())
     return history
 
 
-def lineage(history: Any) -> Iterator[dict[str, Any]]:
-    """Yield a history, then that of the weights it began with, and so on back to a pretrained encoder."""
+def lineage(history: Any) -> Iterator[History]:
+    """Yield a history, those beside it, then that of the weights it began with, and so on to a pretrained encoder."""
     while isinstance(history, dict):
         yield history
+        for other in history.get("beside", ()):
+            yield from lineage(other)
         history = history.get("base")
 
 
-def all_passes(history: dict[str, Any]) -> dict[str, float]:
+def all_passes(history: History) -> dict[str, float]:
     """Return how often the examples of each task were read in all; histories of before that was kept count as none."""
     passes: dict[str, float] = {}
     for each in lineage(history):

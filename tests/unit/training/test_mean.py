@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from training.encoders import WeightsError, encoder_config
-from training.mean import write_mean
+from training.mean import merge_histories, write_mean
 from training.model import MultiTaskModel
-from training.weights import all_passes, load_model, read_history, save_weights
+from training.weights import History, all_passes, load_model, read_history, save_weights
 
 
 def _weights(path: Path, value: float, width: int = 32) -> Path:
@@ -32,7 +32,28 @@ def test_mean_lies_half_way_and_says_where_it_comes_from(tmp_path: Path) -> None
     history = read_history(output)
     assert history["stage"] == "mean of 2 weights"
     assert history["base"]["stage"] == "last"
-    assert all_passes(history) == {"qa": 1.5}
+    assert all_passes(history) == {"qa": 3.0}
+
+
+def test_every_run_of_a_mean_counts_once() -> None:
+    start: History = {"stage": "start", "passes": {"qa": 1.0}, "base": "an encoder"}
+    one: History = {"stage": "one", "passes": {"qa": 2.0}, "base": start}
+    other: History = {"stage": "other", "passes": {"qa": 4.0}, "base": start}
+    apart: History = {"stage": "apart", "passes": {"qa": 8.0}, "base": {"stage": "away", "passes": {"qa": 16.0}}}
+
+    merged = merge_histories([start, one, one, apart, other])
+
+    assert merged["base"] == other
+    assert merged["beside"] == [{"stage": "one", "passes": {"qa": 2.0}}, apart]
+    assert all_passes(merged) == {"qa": 31.0}
+
+
+def test_weights_on_the_way_to_the_last_are_told_there() -> None:
+    start: History = {"stage": "start", "passes": {"qa": 1.0}}
+
+    merged = merge_histories([start, {"stage": "end", "base": start}])
+
+    assert merged == {"stage": "mean of 2 weights", "base": {"stage": "end", "base": start}}
 
 
 def test_models_of_other_shapes_are_refused(tmp_path: Path) -> None:
