@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -43,6 +44,15 @@ def load_checkpoint(settings: TrainSettings) -> dict[str, Any]:
     if changed:
         raise ResumeError(f"{path}: of a run with other settings: {', '.join(changed)}")
     return state
+
+
+def checkpoint_run_id(output: Path) -> str | None:
+    """Return the id of the MLflow run that a checkpoint belongs to; None where there is none of either."""
+    path = output / CHECKPOINT_FILE
+    if not path.is_file():
+        return None
+    run_id: str | None = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["run_id"]
+    return run_id
 
 
 def save_epoch(loop: Loop, settings: TrainSettings, epoch: int, figures: dict[str, float], seconds: float) -> None:

@@ -16,7 +16,7 @@ from types import FrameType
 from pydantic_settings import CliApp
 from rich.console import Console
 
-from training.checkpoint import CHECKPOINT_FILE
+from training.checkpoint import CHECKPOINT_FILE, checkpoint_run_id
 from training.exits import Exit, leave
 from training.settings import WEIGHTS_FILE, PipelineSettings
 from training.tracking import TrackingError, open_run_id, tracked_run
@@ -94,7 +94,7 @@ def main() -> None:
     settings = CliApp.run(PipelineSettings)
     signal.signal(signal.SIGTERM, end_with_step)
     try:
-        with tracked_run(settings, "pipeline"):
+        with tracked_run(settings, "pipeline", checkpoint_run_id(settings.output) if settings.resume else None):
             run_id = open_run_id()
             shared = {} if run_id is None else {"MLFLOW_RUN_ID": run_id}
             sys.exit(run(list(plan(settings)), Console(), {**os.environ, **shared}))  # within: the run is told

@@ -81,9 +81,9 @@ def _open(uri: str, name: str, run_id: str | None) -> bool:
     mlflow.set_tracking_uri(uri)
     try:
         mlflow.set_experiment(EXPERIMENT)
-        inherited = None if run_id else os.environ.get("MLFLOW_RUN_ID")
-        is_ours = inherited is None or MlflowClient().get_run(inherited).info.status != _OPEN
+        inherited = os.environ.get("MLFLOW_RUN_ID")
         known = run_id or inherited
+        is_ours = known is None or known != inherited or MlflowClient().get_run(known).info.status != _OPEN
         # One process measures the machine. A run that is known keeps its name.
         mlflow.start_run(known, run_name=None if known else name, log_system_metrics=is_ours)
     except MlflowException as fault:
@@ -161,13 +161,7 @@ def track_metrics(settings: Settings, manifest: Manifest, metrics: Metrics) -> N
         if is_tracked:
             log_identity(manifest)
             with _forgiven("the metrics"):
-                mlflow.log_metrics(
-                    {
-                        f"{precision}_{name}": value
-                        for precision, each in metrics.items()
-                        for name, value in each.items()
-                    }
-                )
+                mlflow.log_metrics(flat(metrics))
             # The fp32 graph is beside the bundle only when it was scored just now.
             float_model = (FLOAT_MODEL_FILE,) if "fp32" in metrics else ()
             log_files(settings.bundle, (*float_model, METRICS_FILE, MANIFEST_FILE))

@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from mlflow import MlflowClient
 from rich.console import Console
 
+from training.checkpoint import CHECKPOINT_FILE
 from training.exits import Exit
 from training.pipeline import Step, plan, run
 from training.settings import PipelineSettings
+from training.tracking import EXPERIMENT
 
 
 def _settings(directory: Path, **changed: object) -> PipelineSettings:
@@ -58,7 +62,7 @@ def test_a_run_is_resumed_from_its_checkpoint_only(tmp_path: Path) -> None:
     settings = _settings(tmp_path, resume=True)
 
     before = next(step for step in plan(settings) if step.title == "train")
-    (tmp_path / "checkpoint.pt").touch()
+    (tmp_path / CHECKPOINT_FILE).touch()
     after = next(step for step in plan(settings) if step.title == "train")
 
     assert "--resume" not in before.command
@@ -85,6 +89,20 @@ def test_a_refusal_ends_every_other_run(tmp_path: Path) -> None:
     steps = [_script(f"raise SystemExit({Exit.GATE:d})", gate.tolerated)]
 
     assert run(steps, Console(quiet=True), {}) == Exit.GATE
+
+
+def test_a_resumed_run_is_the_same_run_to_mlflow(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = MlflowClient(uri)
+    experiment = client.create_experiment(EXPERIMENT, artifact_location=str(tmp_path))
+    begun = client.create_run(experiment, run_name="pipeline").info.run_id
+    torch.save({"run_id": begun}, tmp_path / CHECKPOINT_FILE)
+    command = [sys.executable, "-m", "training.pipeline", "--output", str(tmp_path), "--data", str(tmp_path / "none")]
+
+    ended = subprocess.run([*command, "--resume", "--mlflow-tracking-uri", uri], capture_output=True, check=False)
+
+    assert ended.returncode == Exit.DATA
+    assert [(run.info.run_id, run.info.status) for run in client.search_runs([experiment])] == [(begun, "FAILED")]
 
 
 # The step sleeps longer than the test waits for its end, so that only being ended can end it; a failure leaves it no

@@ -133,6 +133,21 @@ def test_commands_of_a_run_log_to_it_and_leave_it_open(
     assert run.data.metrics == {"int8_qa_em": 0.5}
 
 
+def test_a_resumed_training_leaves_the_run_open_that_started_it(
+    tracked: BundleSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tracked_run(TrainSettings(), "pipeline"):
+        run_id = open_run_id() or ""
+    mlflow.MlflowClient(tracked.mlflow_tracking_uri).update_run(run_id, "RUNNING")  # resumed
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
+
+    with tracked_run(TrainSettings(), "train", run_id):
+        pass
+
+    (run,) = _runs(tracked)
+    assert run.info.status == "RUNNING"
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [

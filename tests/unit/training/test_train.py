@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from training.bundle import make_bundle
-from training.checkpoint import CHECKPOINT_FILE, ResumeError
+from training.checkpoint import CHECKPOINT_FILE, ResumeError, checkpoint_run_id
 from training.encoders import WeightsError
 from training.settings import BundleSettings, TrainSettings
 from training.train import build_model, load_teachers, train
@@ -176,6 +176,7 @@ def test_losses_of_every_epoch_are_logged(trained: tuple[TrainSettings, dict[str
     assert run.data.params["learning_rate"] == "0.01"
     assert {name: run.data.metrics[name] for name in figures} == pytest.approx(figures)
     assert len(client.get_metric_history(run.info.run_id, "train_qa_loss")) == settings.epochs
+    assert checkpoint_run_id(settings.output) == run.info.run_id
 
 
 def test_dropout_is_set_everywhere(tiny_weights: Path) -> None:
