@@ -26,8 +26,8 @@ class Limits(BaseSettings):
     max_text_chars: int = Field(
         default=100_000,
         gt=0,
-        description="Characters of a text or context. A full one is some 100 windows: raise it and one record "
-        "holds up its partition for longer.",
+        description="Characters of a text or context. A full one is some 25,000 tokens: raise it and one "
+        "record holds up its partition for longer.",
     )
     max_question_chars: int = Field(
         default=1_000,

@@ -17,12 +17,18 @@ QA_OUTPUT = "qa_logits"
 
 
 class Window(BaseModel):
-    """How long texts are read: `tokens` at a time including special ones, neighbours sharing `stride` tokens."""
+    """How long texts are read: so many tokens at a time, special ones included, neighbours sharing some.
+
+    The context of a question in windows of `tokens` and `stride`, for an answer may need what stands far away; a text
+    without a question in those of `text_tokens` and `text_stride`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tokens: int = Field(gt=8, le=512)
     stride: int = Field(ge=0)
+    text_tokens: int = Field(default=128, gt=8, le=512)
+    text_stride: int = Field(default=32, ge=0)
     question_tokens: int = Field(gt=0, description="Tokens of a question that are read; the rest is cut and flagged.")
     answer_tokens: int = Field(gt=0, description="Tokens of the longest answer.")
 

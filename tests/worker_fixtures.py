@@ -34,7 +34,7 @@ def tokenizer(bundle: Bundle) -> Tokenizer:
 @pytest.fixture(scope="session")
 def narrow_tokenizer(bundle: Bundle) -> Tokenizer:
     """A tokenizer of short windows, so that short texts have several."""
-    window = WindowManifest(tokens=24, stride=8, question_tokens=8, answer_tokens=5)
+    window = WindowManifest(tokens=26, stride=8, text_tokens=24, text_stride=8, question_tokens=8, answer_tokens=5)
     return Tokenizer(bundle.tokenizer, window, bundle.manifest.token_types)
 
 

@@ -33,8 +33,9 @@ from training.tasks import HEAD_TYPES
 from training.tracking import TrackingError, track_bundle
 from training.weights import load_model, read_history, read_seeds
 
-WINDOW = Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30)
-"""As the published SQuAD models are scored (Devlin et al. 2019 and its `run_squad.py`)."""
+WINDOW = Window(tokens=384, stride=128, text_tokens=128, text_stride=32, question_tokens=128, answer_tokens=30)
+"""Contexts as the published SQuAD models are scored (Devlin et al. 2019 and its `run_squad.py`); texts by a few
+sentences at a time, as they are trained on (docs/training.md tells what longer windows lose)."""
 
 
 def make_bundle(settings: BundleSettings) -> Manifest:

@@ -39,6 +39,7 @@ ROBUSTNESS_TITLES = {
     "ner_f1_lower": "CoNLL-2003 test in small letters, entity F1",
     "ner_f1_upper": "CoNLL-2003 test in capitals, entity F1",
     "ner_f1_no_punctuation": "CoNLL-2003 test without punctuation, entity F1",
+    "ner_f1_long": "CoNLL-2003 test, 16 sentences a text, entity F1",
     "sentiment_accuracy_plain": "64 opinions of several plain sentences (ours), accuracy",
     "qa_auroc_unanswerable": "SQuAD 2.0 dev, score tells answerable questions (area under ROC)",
 }
@@ -115,8 +116,9 @@ line of the robustness table (50 would be no better than chance).
 
 ## How it reads
 
-Texts are read whole, {window.tokens} tokens at a time, neighbouring windows sharing {window.stride}.
-Of a question the first {window.question_tokens} tokens are read; an answer has at most {window.answer_tokens}.
+Texts are read whole, {window.text_tokens} tokens at a time, neighbouring windows sharing {window.text_stride}; contexts
+of questions {window.tokens} at a time, sharing {window.stride}. Of a question the first {window.question_tokens} tokens
+are read; an answer has at most {window.answer_tokens}.
 The graph has {manifest.token_types} token types: segment plus twice the case of the word.
 
 ## Limits

@@ -1,11 +1,12 @@
 """Texts unlike those of the training: what people write is neither newswire nor a film review.
 
-Names in small letters, in capitals, without marks, or typed as usual; opinions of several plain sentences; questions
-that their text does not answer. Scored on the int8 graph, as it is served.
+Names in small letters, in capitals, without marks, typed as usual, or in texts of many sentences; opinions of several
+plain sentences; questions that their text does not answer. Scored on the int8 graph, as it is served.
 """
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from training.data import LabelledText, Question, TaggedSentence, load_entities, load_open_questions
@@ -17,6 +18,7 @@ from worker.bundle import Bundle
 
 OPINIONS = Path(__file__).with_name("opinions.jsonl")
 """Our own writing, so that it may be published: a label, a subject and a text a line."""
+LONG_TEXT_SENTENCES = 16
 
 
 def measure_robustness(reader: Reader, bundle: Bundle, data: Path | None, limit: int | None) -> dict[str, float]:
@@ -51,11 +53,22 @@ def noisy(sentences: Sequence[TaggedSentence]) -> dict[str, list[TaggedText]]:
         "lower": spaced(_changed(sentences, str.lower)),
         "no_punctuation": spaced(filter(None, map(without_marks, sentences))),
         "typed": [typed(sentence) for sentence in sentences],
+        "long": spaced(_joined(sentences)),
     }
 
 
 def _changed(sentences: Sequence[TaggedSentence], change: Callable[[str], str]) -> Iterable[TaggedSentence]:
     return (TaggedSentence(tuple(map(change, each.words)), each.tags) for each in sentences)
+
+
+def _joined(sentences: Sequence[TaggedSentence]) -> Iterable[TaggedSentence]:
+    """Yield texts of sentences that stand together in the set, as long as people's letters and pages are."""
+    for first in range(0, len(sentences), LONG_TEXT_SENTENCES):
+        together = sentences[first : first + LONG_TEXT_SENTENCES]
+        yield TaggedSentence(
+            tuple(chain.from_iterable(sentence.words for sentence in together)),
+            tuple(chain.from_iterable(sentence.tags for sentence in together)),
+        )
 
 
 def typed(sentence: TaggedSentence) -> TaggedText:

@@ -144,8 +144,8 @@ class TrainSettings(RunSettings):
         default=0.9,
         ge=0,
         le=1,
-        description="Fraction of the steps, at the beginning, that read 128 tokens at once, on a CPU 2.7 times as fast "
-        "as the bundle's windows, which the others read. With 1 long texts are read badly.",
+        description="Fraction of the steps, at the beginning, that read contexts by 128 tokens, on a CPU 2.7 times as "
+        "fast as by the bundle's windows, which the others read. With 1 long contexts are read badly.",
     )
     learning_rate: float = Field(
         default=1.2e-4, gt=0, description="Highest rate, reached after the warm-up; twice as high may diverge."

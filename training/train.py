@@ -30,7 +30,7 @@ from training.tracking import TrackingError, open_run_id, track_epoch, track_ste
 from training.weights import load_model, load_pretrained, read_history
 from worker.tokenizer import Tokenizer
 
-_SHORT_WINDOW = WINDOW.model_copy(update={"tokens": 128, "stride": 42})
+_SHORT_WINDOW = WINDOW.model_copy(update={"tokens": WINDOW.text_tokens, "stride": 42})
 _LOG_STEPS = 50  # between two points of the learning curves, each the mean of so many steps of a task
 
 

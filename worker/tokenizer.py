@@ -103,15 +103,14 @@ class Tokenizer:
         spans = np.array(text.offsets, np.int64).reshape(-1, 2)
         word_ids = np.array(text.word_ids, np.int64)
         prefix_ids, prefix_types, truncated = self._prefix(passage, question)
-        segment = int(question is not None and self._has_segments)
-        types = segment + self._case_types(passage.text, spans, word_ids)
+        types = self._segment(question is not None) + self._case_types(passage.text, spans, word_ids)
         ids = np.array(text.ids, np.int64)
         return Reading(
             passage,
             spans[:, 0],
             spans[:, 1],
             word_ids,
-            tuple(self._windows(prefix_ids, prefix_types, ids, types, segment)),
+            tuple(self._windows(prefix_ids, prefix_types, ids, types, question is not None)),
             truncated,
         )
 
@@ -128,10 +127,11 @@ class Tokenizer:
         return ids, np.pad(cases, 1), len(question.ids) > limit
 
     def _windows(
-        self, prefix_ids: Ints1d, prefix_types: Ints1d, ids: Ints1d, types: Ints1d, segment: int
+        self, prefix_ids: Ints1d, prefix_types: Ints1d, ids: Ints1d, types: Ints1d, has_question: bool
     ) -> list[Window]:
-        room = self._window.tokens - len(prefix_ids) - 1
-        end_type = np.array([segment], np.int64)
+        shape = self._window
+        tokens, stride = (shape.tokens, shape.stride) if has_question else (shape.text_tokens, shape.text_stride)
+        end_type = np.array([self._segment(has_question)], np.int64)
         return [
             Window(
                 np.concatenate((prefix_ids, ids[first:end], self._sep)),
@@ -140,8 +140,11 @@ class Tokenizer:
                 first,
                 end - first,
             )
-            for first, end in window_bounds(len(ids), room, self._window.stride)
+            for first, end in window_bounds(len(ids), tokens - len(prefix_ids) - 1, stride)
         ]
+
+    def _segment(self, has_question: bool) -> int:
+        return int(has_question and self._has_segments)
 
     def _case_types(self, text: str, spans: Ints1d, word_ids: Ints1d) -> Ints1d:
         if not self._has_case:

@@ -156,16 +156,20 @@ def test_answer_is_cut_from_the_context(narrow_tokenizer: Tokenizer, manifest: M
     assert 0 <= answer.score <= 1
 
 
-@given(TEXTS)
+@pytest.mark.parametrize(("question", "most"), [("Where is it?", 26), (None, 24)])
+@given(text=TEXTS)
 @settings(deadline=None)
-def test_windows_hold_every_token_and_never_too_many(narrow_tokenizer: Tokenizer, text: str) -> None:
-    reading = _read(narrow_tokenizer, Passage(text, "Where is it?"))
+def test_windows_hold_every_token_and_never_too_many(
+    narrow_tokenizer: Tokenizer, text: str, question: str | None, most: int
+) -> None:
+    reading = _read(narrow_tokenizer, Passage(text, question))
     if reading is None:
         return
 
     seen = {at for window in reading.windows for at in range(window.first, window.first + window.count)}
     assert seen == set(range(len(reading.starts)))
-    assert all(len(window) <= 24 for window in reading.windows)
+    assert all(len(window) == most for window in reading.windows[:-1])
+    assert len(reading.windows[-1]) <= most
     assert all((window.token_type_ids < 8).all() for window in reading.windows)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.manifest import Window
+from training.bundle import WINDOW
 from training.data import LabelledText, TaggedSentence
 from training.loop import Loop, logits_of, measure_losses, parameter_groups
 from training.model import MultiTaskModel
@@ -28,7 +28,7 @@ def sources() -> dict[str, Source]:
 
 
 def _sources(tokens: int, phrases: Sequence[LabelledText] = _PHRASES) -> dict[str, Source]:
-    tokenizer = Tokenizer(_TOKENIZER, Window(tokens=tokens, stride=4, question_tokens=8, answer_tokens=8), 8)
+    tokenizer = Tokenizer(_TOKENIZER, WINDOW.model_copy(update={"tokens": tokens, "text_tokens": tokens}), 8)
     return {"sentiment": SentimentSource(phrases, tokenizer), "ner": NerSource(_SENTENCES, tokenizer)}
 
 

@@ -3,7 +3,8 @@
 from collections import Counter
 
 from training.data import TaggedSentence
-from training.robustness import load_opinions, noisy, typed
+from training.robustness import LONG_TEXT_SENTENCES, load_opinions, noisy, typed
+from training.sets import spaced
 from training.variety import without_marks
 
 _SENTENCE = TaggedSentence(
@@ -41,6 +42,15 @@ def test_name_that_begins_with_a_mark_begins_with_its_next_word() -> None:
     bare = without_marks(TaggedSentence(('"', "Hamlet", '"', "'", "tis"), ("B-MISC", "I-MISC", "I-MISC", "O", "O")))
 
     assert bare == TaggedSentence(("Hamlet", "tis"), ("B-MISC", "O"))
+
+
+def test_long_texts_hold_every_sentence_once_in_order() -> None:
+    sentences = [TaggedSentence((f"word{number}", "Ada"), ("O", "B-PER")) for number in range(LONG_TEXT_SENTENCES + 1)]
+
+    first, rest = noisy(sentences)["long"]
+
+    assert f"{first.text} {rest.text}" == " ".join(text.text for text in spaced(sentences))
+    assert rest.tags == ("O", "B-PER")
 
 
 def test_sentence_of_marks_alone_is_left_out() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.manifest import Window
+from training.bundle import WINDOW
 from training.data import LabelledText, Question, TaggedSentence
 from training.rows import collate, ner_rows, qa_rows, sentiment_rows
 from training.tasks import IGNORED, NerHead
@@ -18,7 +18,7 @@ _TOKENIZER = Path(__file__).parents[3] / "models" / "minilm" / "tokenizer.json"
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer(_TOKENIZER, Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30), 8)
+    return Tokenizer(_TOKENIZER, WINDOW, 8)
 
 
 def _labels(target: np.ndarray) -> list[str]:
@@ -60,7 +60,7 @@ def test_answer_is_pointed_at_by_its_first_and_last_token(tokenizer: Tokenizer) 
 
 
 def test_windows_without_the_answer_point_to_cls() -> None:
-    narrow = Tokenizer(_TOKENIZER, Window(tokens=24, stride=4, question_tokens=8, answer_tokens=8), 8)
+    narrow = Tokenizer(_TOKENIZER, WINDOW.model_copy(update={"tokens": 24, "stride": 4, "question_tokens": 8}), 8)
     context = "one two three four five six seven eight nine ten " * 4 + "green."
     question = Question("1", "t", context, "Which colour?", ("green",), (context.index("green"),))
 

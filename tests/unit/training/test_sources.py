@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.manifest import Window
+from training.bundle import WINDOW
 from training.data import LabelledText, Question, TaggedSentence
 from training.sources import NerSource, QaSource, SentimentSource
 from worker.tokenizer import Tokenizer
@@ -24,7 +24,7 @@ _QUESTIONS = [
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer(_TOKENIZER, Window(tokens=384, stride=128, question_tokens=128, answer_tokens=30), 8)
+    return Tokenizer(_TOKENIZER, WINDOW, 8)
 
 
 def test_plain_rows_are_the_same_at_every_call(tokenizer: Tokenizer) -> None:
@@ -75,7 +75,7 @@ def test_a_question_without_another_paragraph_keeps_its_own(tokenizer: Tokenizer
 
 
 def test_a_question_is_put_to_one_window_most_often_with_the_answer() -> None:
-    narrow = Tokenizer(_TOKENIZER, Window(tokens=16, stride=3, question_tokens=8, answer_tokens=8), 8)
+    narrow = Tokenizer(_TOKENIZER, WINDOW.model_copy(update={"tokens": 16, "stride": 3, "question_tokens": 8}), 8)
     context = (
         "A house, a river, two trees, a stone, bread, water, three dogs and seven cats are white; that hill is green."
     )
