@@ -12,7 +12,8 @@ from schemas import Manifest, QaResult, Record, SentimentResult
 from training.plots import confusion, entity_f1_by_type, qa_f1_by_answer_length, reliability
 from training.reading import ReadSet, uncalibrated
 from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet
-from training.tasks.qa import normalize, word_f1
+from training.tasks.qa import word_f1
+from worker.words import bare_words
 
 
 def draw(read: ReadSet, manifest: Manifest) -> dict[str, Figure]:
@@ -52,7 +53,7 @@ def _(labelled: EntitySet, results: Sequence[Record]) -> dict[str, Figure]:
 def _(labelled: QuestionSet, results: Sequence[Record]) -> dict[str, Figure]:
     lengths, f1s = [], []
     for result, question in zip(cast(Sequence[QaResult], results), labelled.questions, strict=True):
-        lengths.append(len(normalize(question.answers[0]).split()))
+        lengths.append(len(bare_words(question.answers[0]).split()))
         f1s.append(max(word_f1(result.answer, gold) for gold in question.answers))
     return {"qa_f1_by_answer_length": qa_f1_by_answer_length(lengths, f1s, labelled.name)}
 

@@ -6,6 +6,7 @@ keeps its last period, and clitics ("'s", "n't") are words of their own, as in t
 """
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
@@ -76,3 +77,15 @@ def read_words(text: str, char: int, read_to: int = 0) -> Iterator[Span]:
     pattern = _ASCII_WORD if text.isascii() else _WORD
     for match in pattern.finditer(text, char):
         yield Span(*match.span())
+
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ARTICLE = re.compile(r"\b(a|an|the)\b")
+
+
+def bare_words(text: str) -> str:
+    """Return the text in lower case without punctuation, articles and extra white space.
+
+    As SQuAD's evaluate-v1.1.py compares answers (Rajpurkar et al. 2016, section 6.1).
+    """
+    return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())

@@ -1,7 +1,5 @@
 """Question answering: start and end of a span, scored by exact match and word F1 (SQuAD 1.1's metrics)."""
 
-import re
-import string
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,9 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from training.tasks.base import IGNORED, Head
-
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLE = re.compile(r"\b(a|an|the)\b")
+from worker.words import bare_words
 
 
 class QaHead(Head):
@@ -44,19 +40,14 @@ def exact_match_and_f1(predictions: Sequence[str], golds: Sequence[Sequence[str]
     As SQuAD's evaluate-v1.1.py (Rajpurkar et al. 2016, section 6.1), but fractions where that prints percent.
     """
     pairs = list(zip(predictions, golds, strict=True))
-    exact = sum(max(normalize(found) == normalize(gold) for gold in answers) for found, answers in pairs)
+    exact = sum(max(bare_words(found) == bare_words(gold) for gold in answers) for found, answers in pairs)
     overlap = sum(max(word_f1(found, gold) for gold in answers) for found, answers in pairs)
     return {"qa_em": exact / len(pairs), "qa_f1": overlap / len(pairs)}
 
 
-def normalize(answer: str) -> str:
-    """Return the answer in lower case without punctuation, articles and extra white space."""
-    return " ".join(_ARTICLE.sub(" ", answer.lower().translate(_PUNCTUATION)).split())
-
-
 def word_f1(found: str, gold: str) -> float:
     """Return the harmonic mean of precision and recall over the normalised words, as multisets."""
-    found_words, gold_words = normalize(found).split(), normalize(gold).split()
+    found_words, gold_words = bare_words(found).split(), bare_words(gold).split()
     shared = sum((Counter(found_words) & Counter(gold_words)).values())
     if shared == 0:
         return 0.0

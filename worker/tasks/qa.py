@@ -1,7 +1,8 @@
 """Extractive question answering: the span of a context that best answers a question."""
 
+from collections import defaultdict
 from dataclasses import dataclass
-from math import exp
+from math import exp, inf
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -10,10 +11,13 @@ from schemas import QA, Manifest, QaRequest, QaResult
 from worker.arrays import Floats2d
 from worker.tasks.base import Encoded, Task, merge_windows
 from worker.tokenizer import Passage, Reading
+from worker.words import bare_words
 
 _CLS = 0
 """Row of [CLS] in a window: the logit there says "no answer in this window" (Devlin et al. 2019, section 4.3)."""
 
+_CANDIDATES = 20
+"""Spans of each window that may win: what is less likely adds nothing to how sure a wording is, and takes time."""
 
 _SAME_ANSWER = 0.5
 """Share of common tokens (F1) from which on two spans count as the same answer, one worded longer than the other."""
@@ -58,17 +62,17 @@ class QaTask(Task[QaRequest, QaResult]):
 
 
 def find_answer(encoded: Encoded, manifest: Manifest) -> AnswerSpan:
-    """Return the span with the highest sum of start and end logit over all windows, widened to whole words."""
+    """Return the most probable answer over all windows, widened to whole words.
+
+    Spans of the same words are one answer, as SQuAD's metric has it: "the Vasa" and "Vasa", here and two lines below.
+    """
     reading = encoded.reading
     logits = [window.qa / manifest.temperatures["qa"] for window in encoded.logits]
     spans = [
         _span_logits(rows[window.text_at : window.text_at + window.count], manifest.window.answer_tokens)
         for window, rows in zip(reading.windows, logits, strict=True)
     ]
-    number = max(range(len(spans)), key=lambda each: spans[each].max())
-    at, extra = divmod(int(spans[number].argmax()), manifest.window.answer_tokens)
-    first = reading.windows[number].first + at
-    last = first + extra
+    first, last, number = _best(reading, spans)
     if len(spans) > 1:  # each span once, where windows overlap
         spans = [_span_logits(merge_windows(reading, logits)[0], manifest.window.answer_tokens)]
     start_char, end_char = _whole_words(reading, first, last)
@@ -86,6 +90,29 @@ def _span_logits(logits: Floats2d, max_tokens: int) -> Floats2d:
     starts, ends = logits[:, 0], logits[:, 1]
     padded = np.concatenate((ends, np.full(max_tokens - 1, -np.inf, np.float32)))
     return starts[:, None] + sliding_window_view(padded, max_tokens)  # (tokens, max_tokens)
+
+
+def _best(reading: Reading, spans: list[Floats2d]) -> tuple[int, int, int]:
+    """Return first and last token of the best answer and the window that holds it; `spans` has each window's."""
+    found: dict[tuple[int, int], tuple[float, int]] = {}
+    for number, (window, logits) in enumerate(zip(reading.windows, spans, strict=True)):
+        kept = np.argpartition(logits, -min(_CANDIDATES, logits.size), axis=None)[-_CANDIDATES:]
+        for at, extra in (divmod(place, logits.shape[1]) for place in kept.tolist()):
+            logit = float(logits[at, extra])
+            if logit > -inf:  # else it ends past the window
+                span = (window.first + at, window.first + at + extra)
+                found[span] = max(found.get(span, (-inf, 0)), (logit, number))
+    highest = max(found.values())[0]
+    wordings: dict[str, float] = defaultdict(float)
+    best: dict[str, tuple[float, int, int, int]] = {}
+    for (first, last), (logit, number) in found.items():
+        start_char, end_char = _whole_words(reading, first, last)
+        text = reading.passage.text[start_char:end_char]
+        wording = bare_words(text) or text
+        wordings[wording] += exp(logit - highest)
+        best[wording] = max(best.get(wording, (-inf, 0, 0, 0)), (logit, first, last, number))
+    _, first, last, number = best[max(wordings, key=wordings.__getitem__)]
+    return first, last, number
 
 
 def _probability(spans: Floats2d, first: int, last: int, no_answer: float) -> float:

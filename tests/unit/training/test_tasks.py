@@ -8,7 +8,7 @@ from pytest import approx
 
 from training.tasks import HEAD_TYPES, IGNORED, Head, NerHead, QaHead, SentimentHead
 from training.tasks.ner import entity_f1
-from training.tasks.qa import exact_match_and_f1, normalize, word_f1
+from training.tasks.qa import exact_match_and_f1, word_f1
 from training.tasks.sentiment import accuracy
 from worker.bundle import HEADS
 
@@ -109,27 +109,6 @@ def test_entity_f1_is_of_all_phrases_together_and_not_a_mean_of_sentences_or_typ
 
 def test_entity_f1_tells_two_neighbours_from_one_entity() -> None:
     assert entity_f1([["B-LOC", "I-LOC"]], [["B-LOC", "B-LOC"]]) == {"ner_f1": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("answer", "normal"),
-    [
-        ("The  Denver Broncos!", "denver broncos"),
-        ("an apple, a pear", "apple pear"),
-        ("theatre", "theatre"),
-        ("U.S.A.", "usa"),
-        ("$1,000", "1000"),
-        ("twenty-one", "twentyone"),  # marks go, nothing takes their place
-        ("A", ""),
-        ("the the a cat", "cat"),
-        ("Anthem of an era", "anthem of era"),  # articles are whole words
-        ("\tan\u00a0apple\n", "apple"),
-        ("“quoted” – text", "“quoted” – text"),  # ASCII marks only, as in the script
-        ("ÉCOLE", "école"),
-    ],
-)
-def test_normalize_follows_the_official_script(answer: str, normal: str) -> None:
-    assert normalize(answer) == normal
 
 
 def test_word_f1_counts_shared_words_as_multisets() -> None:

@@ -180,6 +180,23 @@ def test_answers_that_are_mostly_the_same_share_their_score(tokenizer: Tokenizer
     assert found.score == pytest.approx(together / (together + np.exp(4.5)), abs=1e-4)
 
 
+def test_answers_of_the_same_words_are_one(tokenizer: Tokenizer, manifest: Manifest) -> None:
+    text = "The Vasa sank. Later the Wasa was raised, and the Vasa is a museum."
+    reading = tokenizer.read(Passage(text, "Which ship?"))
+    window = reading.windows[0]
+    rows = np.full((len(window), 2), -30, np.float32)
+    for word, nth, logit in (("Vasa", 0, 2.0), ("Vasa", 1, 1.9), ("Wasa", 0, 2.2)):
+        start = [at for at in range(len(text)) if text.startswith(word, at)][nth]
+        first, last = (
+            int(np.flatnonzero(each == at)[0]) for each, at in ((reading.starts, start), (reading.ends, start + 4))
+        )
+        rows[window.text_at + first, 0] = rows[window.text_at + last, 1] = logit
+
+    found = find_answer(_encoded(reading, qa=[rows]), manifest)
+
+    assert (found.text, found.start_char) == ("Vasa", 4)  # twice said, and the likelier place of the two
+
+
 def test_sure_no_answer_leaves_little_to_any_span(tokenizer: Tokenizer, manifest: Manifest) -> None:
     assert _answer_score(tokenizer, manifest, {(3, 3): 2.0}, no=14.0) < 0.05
 
