@@ -9,7 +9,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,9 @@ from training.weights import read_history
 RESULTS = Path(__file__).with_name("choices.json")
 REPORT = Path(__file__).parents[1] / "docs" / "training.md"
 BEGIN, END = "<!-- choices: written by `python -m benchmarks.choices` -->", "<!-- end of choices -->"
+
+_SETS_ALONE = ("--written", "0", "--altered-questions", "0")
+"""What was compared before the project had texts of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def studies(pilot: Path | None, teachers: Path | None) -> list[Study]:
         Study(
             "sentiment",
             "SST-2 alone, 3 passes",
-            ("--tasks", "sentiment", "--epochs", "3"),
+            ("--tasks", "sentiment", "--epochs", "3", *_SETS_ALONE),
             (Choice("no dropout"), Choice("dropout 0.1", ("--dropout", "0.1"))),
         ),
         Study(
@@ -98,8 +101,9 @@ def studies(pilot: Path | None, teachers: Path | None) -> list[Study]:
             "SST-2 alone, 1 pass",
             ("--tasks", "sentiment", "--epochs", "1"),
             (
-                Choice("as it is"),
-                Choice("half the learning rate", ("--learning-rate", "6e-5")),
+                Choice("as it is", _SETS_ALONE),
+                Choice("half the learning rate", ("--learning-rate", "6e-5", *_SETS_ALONE)),
+                Choice("with our own texts"),
             ),
         ),
         Study(
@@ -118,7 +122,7 @@ def studies(pilot: Path | None, teachers: Path | None) -> list[Study]:
         Study(
             "together",
             "all three sets, a tenth of an epoch, windows of 128 tokens",
-            ("--epochs", "0.1", "--short-windows", "1"),
+            ("--epochs", "0.1", "--short-windows", "1", *_SETS_ALONE),
             tuple(together),
         ),
     ]
@@ -183,7 +187,7 @@ def render(results: Results) -> str:
             if any(name in each for seeds in choices.values() for each in seeds.values())
         ]
         rows = [
-            [choice, str(len(seeds)), *(_figure([each[name] for each in seeds.values()]) for name in names)]
+            [choice, str(len(seeds)), *(_figure(seeds.values(), name) for name in names)]
             for choice, seeds in choices.items()
         ]
         table = markdown_table(["choice", "seeds", *(HELD_OUT_TITLES[name] for name in names)], rows)
@@ -191,8 +195,10 @@ def render(results: Results) -> str:
     return "\n\n".join(parts)
 
 
-def _figure(values: Sequence[float]) -> str:
-    percents = [100 * value for value in values]
+def _figure(seeds: Iterable[Mapping[str, float]], name: str) -> str:
+    percents = [100 * each[name] for each in seeds if name in each]
+    if not percents:  # runs of before this was measured
+        return "–"
     spread = f" ± {stdev(percents):.2f}" if len(percents) > 1 else ""
     return f"{fmean(percents):.2f}{spread}"
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -134,7 +134,7 @@ class Graphs:
 def measure(bundle: Bundle, settings: MeasureSettings, progress: Progress) -> Results:
     """Return what is held out says of each graph; raises `DataError`, `ExportError` or `WeightsError`."""
     trained, held_out = load_examples(TrainSettings(data=settings.data, limit=settings.limit))
-    read = Examples(held_out.sentiment, held_out.ner, held_out.qa[::_QUESTIONS_APART])
+    read = replace(held_out, qa=held_out.qa[::_QUESTIONS_APART])
     some = slice(_CALIBRATION_TEXTS)
     texts = Examples(trained.sentiment[some], trained.ner[some], trained.qa[some])
     results: Results = {}

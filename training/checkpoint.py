@@ -9,7 +9,7 @@ import torch
 
 from training.loop import Loop
 from training.settings import WEIGHTS_FILE, TrainSettings
-from training.weights import read_history, save_weights
+from training.weights import OUR_TEXTS, read_history, save_weights
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -73,7 +73,7 @@ def _history(loop: Loop, settings: TrainSettings, figures: dict[str, float], sec
         "base": "sentence-transformers/all-MiniLM-L6-v2, word embeddings frozen"
         if settings.start is None
         else read_history(settings.start),
-        "data": {task: _SETS[task] for task in settings.tasks},
+        "data": {task: _SETS[task] + (f" and {OUR_TEXTS}" if settings.written else "") for task in settings.tasks},
         "settings": settings.model_dump(mode="json", exclude=_OF_THIS_MACHINE | {"resume"}),
         "passes": {task: round(passes, 2) for task, passes in loop.passes.items()},
         "steps_by_window": loop.taken,

@@ -1,23 +1,21 @@
 """Texts unlike those of the training: what people write is neither newswire nor a film review.
 
-Names in small letters, in capitals, without marks, typed as usual, or in texts of many sentences; opinions of several
-plain sentences; questions that their text does not answer. Scored on the int8 graph, as it is served.
+Names in small letters, in capitals, without marks, typed as usual, or in texts of many sentences; texts of our own, as
+people write every day; questions that their text does not answer. Scored on the int8 graph, as it is served.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
-from training.data import LabelledText, Question, TaggedSentence, load_entities, load_open_questions
+from training.data import Question, TaggedSentence, load_entities, load_open_questions
 from training.reading import Reader
 from training.reliability import Judged, ranking
 from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, TaggedText, spaced
 from training.variety import glued, without_marks
+from training.written import load_written_names, load_written_opinions, load_written_questions
 from worker.bundle import Bundle
 
-OPINIONS = Path(__file__).with_name("opinions.jsonl")
-"""Our own writing, so that it may be published: a label, a subject and a text a line."""
 LONG_TEXT_SENTENCES = 16
 
 
@@ -28,11 +26,21 @@ def measure_robustness(reader: Reader, bundle: Bundle, data: Path | None, limit:
         f"ner_f1_{name}": _metrics(reader, bundle, EntitySet(f"CoNLL-2003 test, {name}", texts))["ner_f1"]
         for name, texts in noisy(sentences).items()
     }
-    opinions = SentimentSet("plain texts", load_opinions()[:limit])
-    metrics["sentiment_accuracy_plain"] = _metrics(reader, bundle, opinions)["sentiment_accuracy"]
+    for labelled in load_plain(limit):
+        metrics |= {f"{name}_plain": value for name, value in _metrics(reader, bundle, labelled).items()}
     questions = load_open_questions(data)[:limit]
     metrics["qa_auroc_unanswerable"] = tell_answerable(reader, bundle, questions)
     return metrics
+
+
+def load_plain(limit: int | None) -> list[LabelledSet]:
+    """Return texts of our own, of a kind that people send every day and that the public sets hold nothing of."""
+    answered = [question for question in load_written_questions("test") if question.answers]
+    return [
+        SentimentSet("our opinions", load_written_opinions("test")[:limit]),
+        EntitySet("our names", [typed(sentence) for sentence in load_written_names("test")[:limit]]),
+        QuestionSet("our questions", answered[:limit]),
+    ]
 
 
 def _metrics(reader: Reader, bundle: Bundle, labelled: LabelledSet) -> dict[str, float]:
@@ -78,9 +86,3 @@ def typed(sentence: TaggedSentence) -> TaggedText:
         text += word if is_glued else f" {word}"
         spans.append((len(text) - len(word), len(text)))
     return TaggedText(text, spans, sentence.tags)
-
-
-def load_opinions() -> list[LabelledText]:
-    """Return our own longer texts with their labels."""
-    lines = OPINIONS.read_text(encoding="utf-8").splitlines()
-    return [LabelledText(row["text"], row["label"]) for row in map(json.loads, lines)]

@@ -11,7 +11,7 @@ from training.data import LabelledText, Question, TaggedSentence
 from training.encoders import TOKEN_TYPES, pretrained_file
 from training.export import OUTPUTS
 from training.model import MultiTaskModel
-from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, spaced
+from training.sets import EntitySet, LabelledSet, PlainSet, QuestionSet, SentimentSet, spaced
 from training.tasks import HEAD_TYPES
 from worker.batching import Batch
 from worker.bundle import Bundle
@@ -23,17 +23,22 @@ _BATCH_TOKENS = 4096  # PyTorch's fixed cost of a run is higher than the graph's
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Examples of each task; empty for a task that is not trained."""
+    """Examples of each task; empty for a task that is not trained.
+
+    `opinions`: our own, which are scored apart from the sentiment of SST-2.
+    """
 
     sentiment: Sequence[LabelledText] = ()
     ner: Sequence[TaggedSentence] = ()
     qa: Sequence[Question] = ()
+    opinions: Sequence[LabelledText] = ()
 
     @property
     def sets(self) -> list[LabelledSet]:
         """The examples as sets that can be scored."""
         sets = (
             SentimentSet("sentiment", self.sentiment),
+            PlainSet("opinions", self.opinions),
             EntitySet("ner", spaced(self.ner)),
             QuestionSet("qa", self.qa),
         )

@@ -83,6 +83,15 @@ class SentimentSet(LabelledSet):
 
 
 @dataclass(frozen=True)
+class PlainSet(SentimentSet):
+    """Opinions as ordinary people write them, with labels."""
+
+    def metrics(self, results: Sequence[Record]) -> dict[str, float]:
+        """Return `sentiment_accuracy_plain`: they are scored beside SST-2, never with it."""
+        return {f"{name}_plain": value for name, value in super().metrics(results).items()}
+
+
+@dataclass(frozen=True)
 class TaggedText:
     """A text with the IOB2 tag of each of its words."""
 

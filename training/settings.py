@@ -147,6 +147,19 @@ class TrainSettings(RunSettings):
         description="Fraction of the steps, at the beginning, that read contexts by 128 tokens, on a CPU 2.7 times as "
         "fast as by the bundle's windows, which the others read. With 1 long contexts are read badly.",
     )
+    written: int = Field(
+        default=1,
+        ge=0,
+        description="How often the project's own texts stand in a pass of the sets; 0 leaves those alone, and plain "
+        "writing is read badly. Many more are learnt by heart.",
+    )
+    altered_questions: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="Fraction of the questions changed so that their paragraph does not answer them, whose score must "
+        "be low: swapped names, opposites, denials. More costs right answers.",
+    )
     learning_rate: float = Field(
         default=1.2e-4, gt=0, description="Highest rate, reached after the warm-up; twice as high may diverge."
     )

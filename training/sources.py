@@ -11,13 +11,14 @@ import numpy as np
 
 from training.data import LabelledText, Question, TaggedSentence
 from training.rows import Row, ner_rows, qa_rows, sentiment_rows
+from training.unanswerable import Alterations
 from training.variety import retype, retype_tagged, spaced
 from worker.tokenizer import Tokenizer
 
 _TOGETHER = 0.1  # steps on texts of several phrases of one label: an opinion is seldom one phrase
 _PHRASES_OF_A_TEXT = 3
 _SENTENCES_OF_A_TEXT = (1, 1, 2, 4)  # drawn from evenly for a step: people send one sentence, and letters
-_UNANSWERABLE = 0.1  # questions put to another paragraph of their article: what a low score must look like
+_MISPLACED = 0.1  # questions put to another paragraph of their article: what a low score must look like
 _CANDIDATES = 4  # paragraphs of which the likest takes the question: an unlike one would teach to match words
 _ELSEWHERE = 0.15  # questions put to a window beside the one with the answer, where a paragraph has several
 
@@ -89,12 +90,15 @@ class NerSource(Source):
 class QaSource(Source):
     """SQuAD: questions and their paragraphs; a varied row is one window, and may be of the wrong paragraph.
 
-    That one is of the question's article, or it would be told by its subject.
+    That one is of the question's article, or it would be told by its subject. `altered`: the fraction of the questions
+    that are changed so that their paragraph does not answer them.
     """
 
-    def __init__(self, examples: Sequence[Question], tokenizer: Tokenizer) -> None:
+    def __init__(self, examples: Sequence[Question], tokenizer: Tokenizer, altered: float = 0.0) -> None:
         self._examples = examples
         self._tokenizer = tokenizer
+        self._altered = altered
+        self._alterations = Alterations(examples)
         self.sizes = [len(example.context) + len(example.question) for example in examples]
         contexts: dict[str, dict[str, None]] = defaultdict(dict)  # a dictionary keeps the order, a set would not
         for example in examples:
@@ -106,8 +110,17 @@ class QaSource(Source):
         chosen = [self._examples[number] for number in numbers]
         if generator is None:
             return list(chain.from_iterable(qa_rows(chosen, self._tokenizer)))
-        chosen = [self._misplaced(each, generator) if generator.random() < _UNANSWERABLE else each for each in chosen]
+        chosen = [self._unanswered(each, generator) for each in chosen]
         return [_one_of(windows, generator) for windows in qa_rows(chosen, self._tokenizer)]
+
+    def _unanswered(self, question: Question, generator: np.random.Generator) -> Question:
+        """Return the question as it is, most often, or one that its context does not answer."""
+        chance = generator.random()
+        if chance < _MISPLACED:
+            return self._misplaced(question, generator)
+        if chance < _MISPLACED + self._altered:
+            return self._alterations.alter(question, generator) or question
+        return question
 
     def _misplaced(self, question: Question, generator: np.random.Generator) -> Question:
         contexts = self._contexts[question.title]

@@ -28,27 +28,37 @@ from training.sources import NerSource, QaSource, SentimentSource, Source
 from training.splits import hold_out_articles, hold_out_sentences
 from training.tracking import TrackingError, open_run_id, track_epoch, track_step, track_training, tracked_run
 from training.weights import load_model, load_pretrained, read_history
+from training.written import load_written_names, load_written_opinions, load_written_questions
 from worker.tokenizer import Tokenizer
 
 _SHORT_WINDOW = WINDOW.model_copy(update={"tokens": WINDOW.text_tokens, "stride": 42})
+_PIECES = 3  # times that an opinion counts: SST-2 holds its sentences whole and in many pieces
 _LOG_STEPS = 50  # between two points of the learning curves, each the mean of so many steps of a task
 
 
 def load_examples(settings: TrainSettings) -> tuple[Examples, Examples]:
     """Return what is trained on and what is held out; raises `DataError`."""
-    data, limit, tasks = settings.data, settings.limit, settings.tasks
+    data, limit, tasks, written = settings.data, settings.limit, settings.tasks, settings.written
     phrases, held_phrases = hold_out_sentences(load_sentiment(data, "train") if "sentiment" in tasks else [])
+    opinions = load_written_opinions("train") if "sentiment" in tasks else []
+    held_opinions = load_written_opinions("dev") if "sentiment" in tasks else []
     questions, held_questions = hold_out_articles(load_questions(data, "train") if "qa" in tasks else [])
     sentences = load_entities(data, "train") if "ner" in tasks else []
     held_sentences = load_entities(data, "dev") if "ner" in tasks else []
+    phrases += opinions * (_PIECES * written)
+    sentences += load_written_names("train") * written if "ner" in tasks else []
+    questions += load_written_questions("train") * written if "qa" in tasks else []
     return (
         Examples(phrases[:limit], sentences[:limit], questions[:limit]),
-        Examples(held_phrases[:limit], held_sentences[:limit], held_questions[:limit]),
+        Examples(held_phrases[:limit], held_sentences[:limit], held_questions[:limit], held_opinions[:limit]),
     )
 
 
-def build_sources(examples: Examples, window: Window = WINDOW) -> dict[str, Source]:
-    """Return the source of each task that has examples; they are read as the worker reads, `window` at a time."""
+def build_sources(examples: Examples, window: Window = WINDOW, altered: float = 0.0) -> dict[str, Source]:
+    """Return the source of each task that has examples; they are read as the worker reads, `window` at a time.
+
+    `altered`: the fraction of the questions that are changed (`TrainSettings.altered_questions`).
+    """
     tokenizer = Tokenizer(pretrained_file("tokenizer.json"), window, TOKEN_TYPES)
     sources: dict[str, Source] = {}
     if examples.sentiment:
@@ -56,7 +66,7 @@ def build_sources(examples: Examples, window: Window = WINDOW) -> dict[str, Sour
     if examples.ner:
         sources["ner"] = NerSource(examples.ner, tokenizer)
     if examples.qa:
-        sources["qa"] = QaSource(examples.qa, tokenizer)
+        sources["qa"] = QaSource(examples.qa, tokenizer, altered)
     return sources
 
 
@@ -69,7 +79,8 @@ def train(settings: TrainSettings, console: Console) -> dict[str, float]:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     examples, held_out = load_examples(settings)
-    sources = {window.tokens: build_sources(examples, window) for window in (_SHORT_WINDOW, WINDOW)}
+    altered = settings.altered_questions
+    sources = {window.tokens: build_sources(examples, window, altered) for window in (_SHORT_WINDOW, WINDOW)}
     loop = Loop(build_model(settings), sources, settings, load_teachers(settings))
     settings.output.mkdir(parents=True, exist_ok=True)
     run_id = None

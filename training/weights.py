@@ -37,6 +37,8 @@ _INNER = "encoder.encoder.layer.0.intermediate.dense.weight"
 History = dict[str, Any]
 """How weights came about: a run's settings, length and what it reached; `base`, the history of what it began with; and
 of a mean (`training.mean`) `beside`, those of the other runs in it."""
+OUR_TEXTS = "our own texts"
+"""How a history names `training/written/` among the data of a task."""
 
 _ATTENTION_HEADS = "attention_heads"
 """Name of what the file says beside its tensors: it cannot be seen from their shapes."""

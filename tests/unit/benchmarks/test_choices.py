@@ -102,6 +102,9 @@ def test_a_run_that_fails_is_not_taken_for_one_that_ended(tmp_path: Path) -> Non
     assert "unrecognized arguments: --no-such-flag" in (tmp_path / f"{wrong.directory}.part" / "log").read_text()
 
 
+_MEASURED = {"sentiment_accuracy": 0.91, "sentiment_accuracy_plain": 0.8}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_comparison_that_is_ended_leaves_no_run_behind(tmp_path: Path, number: signal.Signals) -> None:
@@ -131,6 +134,13 @@ def test_the_table_has_the_mean_of_the_seeds_and_their_spread(tmp_path: Path) ->
     assert "| no dropout | 2 | 91.00 ± 1.41 |" in table
     assert "| dropout 0.1 | 1 | 93.00 |" in table
     assert "SQuAD" not in table
+
+
+def test_what_older_runs_did_not_measure_is_a_dash() -> None:
+    table = render({"SST-2 alone": {"before": {"0": {"sentiment_accuracy": 0.9}}, "now": {"0": _MEASURED}}})
+
+    assert "| before | 1 | 90.00 | – |" in table
+    assert "| now | 1 | 91.00 | 80.00 |" in table
 
 
 def test_what_was_found_elsewhere_is_kept_until_it_is_found_here(tmp_path: Path) -> None:

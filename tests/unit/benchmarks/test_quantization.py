@@ -34,6 +34,7 @@ _OURS = Examples(
     [LabelledText("A wonderful film.", "positive"), LabelledText("A dull and awful film.", "negative")],
     [TaggedSentence(("Ada", "Lovelace", "lived", "in", "London", "."), ("B-PER", "I-PER", "O", "O", "B-LOC", "O"))],
     [Question("1", "Ada", "Ada Lovelace was born in 1815.", "When was Ada Lovelace born?", ("1815",), (25,))],
+    [LabelledText("I asked twice. Nobody wrote back.", "negative")],
 )
 
 

@@ -42,6 +42,13 @@ def test_card_tells_what_the_training_took(plain: Manifest) -> None:
     assert "12.50 hours of processor time, some 0.12 kWh at 10 W a busy core" in card
 
 
+def test_card_tells_whether_our_texts_were_learnt_from(plain: Manifest) -> None:
+    learnt = {"base": {"data": {"sentiment": "SST-2 and our own texts"}}}
+
+    assert "entities from news of 1996" in write_card(plain, {})
+    assert "texts that a large\nlanguage model wrote" in write_card(plain.model_copy(update={"training": learnt}), {})
+
+
 def test_card_gives_mean_and_spread_over_seeds(plain: Manifest) -> None:
     held_out = {"0": {"ner_f1": 0.90, "loss": 0.3}, "1": {"ner_f1": 0.91}, "2": {"ner_f1": 0.92}}
     seeds = {"epochs": 0.1, "held_out": held_out}

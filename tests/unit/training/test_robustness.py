@@ -1,9 +1,7 @@
 """Texts unlike the training's: names keep their tags however they are written."""
 
-from collections import Counter
-
 from training.data import TaggedSentence
-from training.robustness import LONG_TEXT_SENTENCES, load_opinions, noisy, typed
+from training.robustness import LONG_TEXT_SENTENCES, noisy, typed
 from training.sets import spaced
 from training.variety import without_marks
 
@@ -56,11 +54,3 @@ def test_long_texts_hold_every_sentence_once_in_order() -> None:
 def test_sentence_of_marks_alone_is_left_out() -> None:
     assert without_marks(TaggedSentence(("-", "."), ("O", "O"))) is None
     assert noisy([TaggedSentence((".",), ("O",))])["no_punctuation"] == []
-
-
-def test_opinions_are_many_even_and_of_several_sentences() -> None:
-    opinions = load_opinions()
-
-    assert Counter(opinion.label for opinion in opinions) == {"positive": 32, "negative": 32}
-    assert len({opinion.text for opinion in opinions}) == len(opinions)
-    assert all(sum(opinion.text.count(mark) for mark in ".!?") >= 3 for opinion in opinions)

@@ -1,5 +1,6 @@
 """Sources vary what is trained on, never what is scored."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,20 @@ def test_a_question_without_another_paragraph_keeps_its_own(tokenizer: Tokenizer
     rows = source.rows([2] * 200, np.random.default_rng(0))
 
     assert all(row.target.tolist() != [0, 0] for row in rows)
+
+
+def test_a_fraction_of_the_questions_asks_what_their_paragraph_does_not_tell(tokenizer: Tokenizer) -> None:
+    question = replace(_QUESTIONS[2], question="What was the first colour of the boat?")
+    as_it_is, altered = (QaSource([question], tokenizer, share) for share in (0.0, 0.3))
+
+    rows = altered.rows([0] * 400, np.random.default_rng(0))
+    unanswerable = [row for row in rows if not row.target.any()]
+
+    assert all(row.target.any() for row in as_it_is.rows([0] * 400, np.random.default_rng(0)))
+    assert 60 <= len(unanswerable) <= 140  # 30 % of 400, less those for which no change was drawn
+    assert len({row.window.input_ids.tobytes() for row in unanswerable}) >= 3  # the last colour; wasn't; was not
+    assert len(altered.rows([0], None)) == 1
+    assert altered.rows([0], None)[0].target.any()  # scored as it is
 
 
 def test_a_question_is_put_to_one_window_most_often_with_the_answer() -> None:

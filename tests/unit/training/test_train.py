@@ -13,8 +13,9 @@ from training.bundle import make_bundle
 from training.checkpoint import CHECKPOINT_FILE, ResumeError, checkpoint_run_id
 from training.encoders import WeightsError
 from training.settings import BundleSettings, TrainSettings
-from training.train import build_model, load_teachers, train
+from training.train import build_model, load_examples, load_teachers, train
 from training.weights import load_model
+from training.written import load_written_names, load_written_opinions, load_written_questions
 from worker.bundle import load_bundle
 
 _REPEATED = 10  # times that each example stands in its set: an epoch of a few steps would be all checkpoints
@@ -73,6 +74,8 @@ def trained(
             epochs=5,
             batch_rows=4,
             learning_rate=1e-2,
+            written=0,  # so small a model learns the phrases alone in seconds, not thousands of texts beside them
+            altered_questions=0,
         )
         figures = train(settings, Console(quiet=True))
     return settings, figures
@@ -89,10 +92,25 @@ def test_every_head_learns(trained: tuple[TrainSettings, dict[str, float]]) -> N
 def test_what_is_held_out_is_scored(trained: tuple[TrainSettings, dict[str, float]]) -> None:
     _, figures = trained
 
-    scores = {"sentiment_accuracy", "ner_f1", "qa_em", "qa_f1"}
+    scores = {"sentiment_accuracy", "sentiment_accuracy_plain", "ner_f1", "qa_em", "qa_f1"}
     losses = {f"{part}_{task}_loss" for part in ("train", "dev") for task in ("sentiment", "ner", "qa")}
     assert set(figures) == scores | losses | {"loss"}
     assert all(0 <= figures[name] <= 1 for name in scores)
+
+
+def test_our_texts_are_learnt_beside_the_sets_and_others_held_out(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    alone, held_out = load_examples(TrainSettings(data=data, written=0))
+    beside, _ = load_examples(TrainSettings(data=data, written=2))
+    names_only, held_names = load_examples(TrainSettings(data=data, tasks=("ner",)))
+
+    assert beside.sentiment == [*alone.sentiment, *6 * load_written_opinions("train")]
+    assert beside.ner == [*alone.ner, *2 * load_written_names("train")]
+    assert beside.qa == [*alone.qa, *2 * load_written_questions("train")]
+    assert held_out.opinions == load_written_opinions("dev")
+    assert (names_only.sentiment, held_names.opinions) == ([], [])
 
 
 def test_weights_of_every_epoch_are_kept_and_the_last_is_current(
