@@ -32,7 +32,10 @@ def write_mean(weights: Sequence[Path], output: Path) -> None:
             name: tensor.shape for name, tensor in states[-1].items()
         }:
             raise WeightsError(f"{path}: not of the same shape as {weights[-1]}")
-    models[-1].load_state_dict({name: torch.stack([each[name] for each in states]).mean(0) for name in states[-1]})
+    # In fp64, or frozen word embeddings come out a last bit off what was pretrained, and double the file.
+    models[-1].load_state_dict(
+        {name: torch.stack([each[name].double() for each in states]).mean(0) for name in states[-1]}
+    )
     output.parent.mkdir(parents=True, exist_ok=True)
     save_weights(models[-1], output)
     output.with_suffix(".json").write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")

@@ -32,7 +32,6 @@ from training.written import load_written_names, load_written_opinions, load_wri
 from worker.tokenizer import Tokenizer
 
 _SHORT_WINDOW = WINDOW.model_copy(update={"tokens": WINDOW.text_tokens, "stride": 42})
-_PIECES = 3  # times that an opinion counts: SST-2 holds its sentences whole and in many pieces
 _LOG_STEPS = 50  # between two points of the learning curves, each the mean of so many steps of a task
 
 
@@ -45,7 +44,7 @@ def load_examples(settings: TrainSettings) -> tuple[Examples, Examples]:
     questions, held_questions = hold_out_articles(load_questions(data, "train") if "qa" in tasks else [])
     sentences = load_entities(data, "train") if "ner" in tasks else []
     held_sentences = load_entities(data, "dev") if "ner" in tasks else []
-    phrases += opinions * (_PIECES * written)
+    phrases += opinions * written
     sentences += load_written_names("train") * written if "ner" in tasks else []
     questions += load_written_questions("train") * written if "qa" in tasks else []
     return (

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from training.encoders import WeightsError, encoder_config
+from training.encoders import WORDS, WeightsError, encoder_config
 from training.mean import merge_histories, write_mean
 from training.model import MultiTaskModel
-from training.weights import History, all_passes, load_model, read_history, save_weights
+from training.weights import History, all_passes, load_model, load_pretrained, read_history, save_weights
 
 
 def _weights(path: Path, value: float, width: int = 32) -> Path:
@@ -33,6 +34,17 @@ def test_mean_lies_half_way_and_says_where_it_comes_from(tmp_path: Path) -> None
     assert history["stage"] == "mean of 2 weights"
     assert history["base"]["stage"] == "last"
     assert all_passes(history) == {"qa": 3.0}
+
+
+def test_mean_of_frozen_word_embeddings_is_what_was_pretrained(tmp_path: Path) -> None:
+    weights = tmp_path / "pretrained.safetensors"
+    save_weights(load_pretrained(), weights)
+    weights.with_suffix(".json").write_text(json.dumps({"stage": "pretrained"}))
+
+    write_mean([weights] * 5, tmp_path / "mean.safetensors")
+
+    assert load_file(tmp_path / "mean.safetensors").keys() == load_file(weights).keys()  # so they are left out of both
+    assert f"e.{WORDS}" not in load_file(weights)
 
 
 def test_every_run_of_a_mean_counts_once() -> None:

@@ -106,7 +106,7 @@ def test_our_texts_are_learnt_beside_the_sets_and_others_held_out(
     beside, _ = load_examples(TrainSettings(data=data, written=2))
     names_only, held_names = load_examples(TrainSettings(data=data, tasks=("ner",)))
 
-    assert beside.sentiment == [*alone.sentiment, *6 * load_written_opinions("train")]
+    assert beside.sentiment == [*alone.sentiment, *2 * load_written_opinions("train")]
     assert beside.ner == [*alone.ner, *2 * load_written_names("train")]
     assert beside.qa == [*alone.qa, *2 * load_written_questions("train")]
     assert held_out.opinions == load_written_opinions("dev")
