@@ -152,13 +152,14 @@ def measure(bundle: Bundle, settings: MeasureSettings, progress: Progress) -> Re
 
 
 def render(results: Results) -> str:
-    """Return the table: metrics in percent, processor time beside the served graph's."""
+    """Return the table: metrics in percent, those of every graph; processor time beside the served graph's."""
     served = results[SERVED]["processor_seconds"]
+    names = [name for name in HELD_OUT_TITLES if all(name in each for each in results.values())]
     rows = [
-        [title, *(f"{100 * each[name]:.2f}" for name in HELD_OUT_TITLES), f"{each['processor_seconds'] / served:.2f}"]
+        [title, *(f"{100 * each[name]:.2f}" for name in names), f"{each['processor_seconds'] / served:.2f}"]
         for title, each in results.items()
     ]
-    return markdown_table(["graph", *HELD_OUT_TITLES.values(), "processor time"], rows)
+    return markdown_table(["graph", *(HELD_OUT_TITLES[name] for name in names), "processor time"], rows)
 
 
 def main() -> int:
