@@ -53,6 +53,8 @@ def drop(values: Tensor, fraction: float) -> Tensor:
     dropped = min(round(fraction * _BYTE_VALUES), _BYTE_VALUES - 1)
     if dropped == 0:
         return values
+    if torch.compiler.is_compiling():  # a buffer can't be traced, and a compiler fuses PyTorch's own
+        return nn.functional.dropout(values, dropped / _BYTE_VALUES)
     seed = int(torch.randint(2**62, ()))
     drawn = bytearray(np.random.Generator(np.random.SFC64(seed)).bytes(values.numel()))
     kept = torch.frombuffer(drawn, dtype=torch.uint8).view(values.shape) >= dropped

@@ -94,3 +94,10 @@ def test_dropped_weights_change_the_answer() -> None:
     first, second = (tuned(_IDS, _MASK, torch.zeros_like(_IDS))["ner"] for _ in range(2))
 
     assert not torch.equal(first, second)
+
+
+def test_a_compiled_dropout_drops_the_fraction() -> None:
+    dropped = torch.compile(drop)(torch.ones(100_000), 0.25)
+
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
+    assert float(dropped.mean()) == pytest.approx(1, abs=0.02)
