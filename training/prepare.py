@@ -27,6 +27,7 @@ from training.data import (
 )
 from training.exits import leave
 from training.settings import PrepareSettings
+from training.written import load_written_names, load_written_opinions, load_written_questions
 
 Example = LabelledText | TaggedSentence | Question
 
@@ -51,6 +52,13 @@ def prepare(data: Path | None) -> list[Split]:
         "SQuAD 1.1 train": lambda: load_questions(data, "train"),
         "SQuAD 1.1 dev": lambda: load_questions(data, "dev"),
         "SQuAD 2.0 dev": lambda: load_open_questions(data),
+        "our opinions, train": lambda: load_written_opinions("train"),
+        "our opinions, dev": lambda: load_written_opinions("dev"),
+        "our opinions, test": lambda: load_written_opinions("test"),
+        "our names, train": lambda: load_written_names("train"),
+        "our names, test": lambda: load_written_names("test"),
+        "our questions, train": lambda: load_written_questions("train"),
+        "our questions, test": lambda: load_written_questions("test"),
     }
     return [describe(title, load()) for title, load in loaders.items()]
 

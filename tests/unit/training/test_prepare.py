@@ -28,3 +28,13 @@ def test_order_counts() -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train\.tsv\.gz: no such file"):
         prepare(tmp_path)
+
+
+def test_our_texts_are_checked_beside_the_public_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for loader in ("load_sentiment", "load_entities", "load_questions", "load_open_questions"):
+        monkeypatch.setattr(f"training.prepare.{loader}", lambda *_: [_QUESTION])
+
+    examples = {split.title: split.examples for split in prepare(None) if split.title.startswith("our ")}
+
+    assert len(examples) == 7
+    assert min(examples.values()) >= 50
