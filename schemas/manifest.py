@@ -39,7 +39,8 @@ class Manifest(BaseModel):
     `schema_version`: raised when a worker of today would read the bundle wrongly; it refuses what it does not know.
     `labels`: head name to label names, in the order of the logits. `token_types`: 2 (segment) or 8 (segment plus
     twice the case of the word). `temperatures`: head name to the divisor that calibrates its logits. `files`: name to
-    sha256. `training`: where the weights came from, for people.
+    sha256. `training`: where the weights came from, for people. `answer_length_penalty`: taken off the logit of an
+    answer for each token after its first, before the temperature divides it; older bundles have none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +52,7 @@ class Manifest(BaseModel):
     window: Window
     token_types: int = Field(ge=1, le=8)
     temperatures: dict[str, float]
+    answer_length_penalty: float = Field(default=0.0, ge=0)
     outputs: dict[str, str] = Field(description="Head name to the graph's output name.")
     files: dict[str, str]
     training: dict[str, Any] = Field(default_factory=dict)

@@ -41,7 +41,7 @@ sentences at a time, as they are trained on (docs/training.md tells what longer 
 def make_bundle(settings: BundleSettings) -> Manifest:
     """Write the bundle's files and return its manifest; raises `WeightsError` or `ExportError`.
 
-    Metrics and temperatures of another graph are removed, never carried over.
+    Metrics of another graph and what was fitted to it are removed, never carried over.
     """
     directory = settings.bundle
     directory.mkdir(parents=True, exist_ok=True)
@@ -56,11 +56,12 @@ def make_bundle(settings: BundleSettings) -> Manifest:
     write_tokenizer(directory / TOKENIZER_FILE)
     manifest = describe(settings, training)
     before = _manifest_before(directory)
+    metrics: Metrics = {}
     if before is not None and before.files.get(QUANTIZED_MODEL_FILE) == manifest.files[QUANTIZED_MODEL_FILE]:
-        manifest = manifest.model_copy(update={"temperatures": before.temperatures})
-    else:
-        (directory / METRICS_FILE).unlink(missing_ok=True)
-    write_description(directory, manifest, read_metrics(directory))
+        fitted = {"temperatures": before.temperatures, "answer_length_penalty": before.answer_length_penalty}
+        manifest = manifest.model_copy(update=fitted)
+        metrics = read_metrics(directory)
+    write_description(directory, manifest, metrics)
     return manifest
 
 
@@ -99,6 +100,8 @@ def write_description(directory: Path, manifest: Manifest, metrics: Metrics) -> 
     _write_json(directory / MANIFEST_FILE, manifest.model_dump())
     if metrics:
         _write_json(directory / METRICS_FILE, metrics)
+    else:
+        (directory / METRICS_FILE).unlink(missing_ok=True)
     (directory / CARD_FILE).write_text(write_card(manifest, metrics), encoding="utf-8")
 
 

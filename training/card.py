@@ -92,9 +92,9 @@ Made by `make bundle`, scored by `make evaluate`; this card is written by both.
 ## Results
 
 Through the product's own tokenizer and decoding, on the whole sets, percent. The sets decided nothing: weights are
-chosen and temperatures fitted on CoNLL-2003 dev and on articles and sentences held out of the training files; the
-temperature of answers on half of SQuAD dev's articles, and its calibration error is that of the other half
-(`training/splits.py`).
+chosen, temperatures and the penalty of long answers fitted on CoNLL-2003 dev and on articles and sentences held out of
+the training files; the temperature of answers on half of SQuAD dev's articles, and its calibration error is that of the
+other half (`training/splits.py`).
 
 {measured}
 
@@ -122,7 +122,8 @@ line of the robustness table (50 would be no better than chance).
 
 Texts are read whole, {window.text_tokens} tokens at a time, neighbouring windows sharing {window.text_stride}; contexts
 of questions {window.tokens} at a time, sharing {window.stride}. Of a question the first {window.question_tokens} tokens
-are read; an answer has at most {window.answer_tokens}.
+are read; an answer has at most {window.answer_tokens}, and each after the first takes {manifest.answer_length_penalty}
+off its logit.
 The graph has {manifest.token_types} token types: segment plus twice the case of the word.
 
 ## Limits

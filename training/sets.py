@@ -26,7 +26,7 @@ from schemas import (
 )
 from training.data import LabelledText, Question, TaggedSentence, load_entities, load_questions, load_sentiment
 from training.reliability import Judged
-from training.splits import halve_articles, hold_out_sentences
+from training.splits import halve_articles, hold_out_articles, hold_out_sentences
 from training.tasks.ner import entity_f1
 from training.tasks.qa import exact_match_and_f1, word_f1
 from training.tasks.sentiment import accuracy
@@ -188,6 +188,13 @@ def load_fitted(data: Path | None, limit: int | None) -> list[LabelledSet]:
         EntitySet("CoNLL-2003 dev", spaced(load_entities(data, "dev")[:limit])),
         QuestionSet("SQuAD 1.1 dev, one half", (half or questions)[:limit]),
     ]
+
+
+def load_held_out_questions(data: Path | None, limit: int | None) -> QuestionSet:
+    """Return the questions by which answers are chosen, see `training.splits`; raises `DataError`."""
+    questions = load_questions(data, "train")
+    _, held = hold_out_articles(questions)
+    return QuestionSet("SQuAD held out", (held or questions)[:limit])  # one article alone cannot be held out
 
 
 def spaced(sentences: Iterable[TaggedSentence]) -> list[TaggedText]:

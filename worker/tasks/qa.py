@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from schemas import QA, Manifest, QaRequest, QaResult
-from worker.arrays import Floats2d
+from worker.arrays import Floats1d, Floats2d
 from worker.tasks.base import Encoded, Task, merge_windows
 from worker.tokenizer import Passage, Reading
 from worker.words import bare_words
@@ -68,13 +68,14 @@ def find_answer(encoded: Encoded, manifest: Manifest) -> AnswerSpan:
     """
     reading = encoded.reading
     logits = [window.qa / manifest.temperatures["qa"] for window in encoded.logits]
+    penalties = _penalties(manifest)
     spans = [
-        _span_logits(rows[window.text_at : window.text_at + window.count], manifest.window.answer_tokens)
+        _span_logits(rows[window.text_at : window.text_at + window.count], penalties)
         for window, rows in zip(reading.windows, logits, strict=True)
     ]
     first, last, number = _best(reading, spans)
     if len(spans) > 1:  # each span once, where windows overlap
-        spans = [_span_logits(merge_windows(reading, logits)[0], manifest.window.answer_tokens)]
+        spans = [_span_logits(merge_windows(reading, logits)[0], penalties)]
     start_char, end_char = _whole_words(reading, first, last)
     return AnswerSpan(
         reading.passage.text[start_char:end_char],
@@ -85,11 +86,23 @@ def find_answer(encoded: Encoded, manifest: Manifest) -> AnswerSpan:
     )
 
 
-def _span_logits(logits: Floats2d, max_tokens: int) -> Floats2d:
-    """Return start plus end logit of each span: row by first token, column by tokens after it, -inf past the end."""
+def _penalties(manifest: Manifest) -> Floats1d:
+    """Return what a span's logit loses by the number of tokens after its first, (answer_tokens,).
+
+    One annotator's answers are learnt from, and those are longer than most annotators' are: without it, so are ours.
+    """
+    each = manifest.answer_length_penalty / manifest.temperatures["qa"]
+    return np.arange(manifest.window.answer_tokens, dtype=np.float32) * np.float32(each)
+
+
+def _span_logits(logits: Floats2d, penalties: Floats1d) -> Floats2d:
+    """Return start plus end logit of each span: row by first token, column by tokens after it, -inf past the end.
+
+    `penalties` is taken off by column.
+    """
     starts, ends = logits[:, 0], logits[:, 1]
-    padded = np.concatenate((ends, np.full(max_tokens - 1, -np.inf, np.float32)))
-    return starts[:, None] + sliding_window_view(padded, max_tokens)  # (tokens, max_tokens)
+    padded = np.concatenate((ends, np.full(len(penalties) - 1, -np.inf, np.float32)))
+    return starts[:, None] + sliding_window_view(padded, len(penalties)) - penalties  # (tokens, len(penalties))
 
 
 def _best(reading: Reading, spans: list[Floats2d]) -> tuple[int, int, int]:

@@ -58,17 +58,19 @@ def test_the_spread_over_seeds_stays_with_the_weights(bundle: Path, tmp_path: Pa
 
 
 def test_metrics_of_the_same_graph_are_kept(bundle: Path) -> None:
-    (bundle / "metrics.json").write_text("{}")
+    measured = {"int8": {"qa_em": 0.5}}
+    (bundle / "metrics.json").write_text(json.dumps(measured))
 
     make_bundle(BundleSettings(bundle=bundle))
 
-    assert (bundle / "metrics.json").exists()
+    assert json.loads((bundle / "metrics.json").read_bytes()) == measured
 
 
 def test_temperatures_of_the_same_graph_are_kept_and_of_another_are_not(bundle: Path) -> None:
     manifest = json.loads((bundle / "manifest.json").read_bytes())
     fitted = {"sentiment": 1.5, "ner": 1.25, "qa": 0.75}
-    (bundle / "manifest.json").write_text(json.dumps(manifest | {"temperatures": fitted}))
+    manifest |= {"temperatures": fitted, "answer_length_penalty": 0.06}
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
 
     same = make_bundle(BundleSettings(bundle=bundle))
     other = manifest["files"] | {"model.quant.onnx": "0" * 64}

@@ -18,8 +18,9 @@ LABELS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "
 
 @pytest.fixture
 def manifest(bundle: Bundle) -> Manifest:
-    """The shipped manifest as it would be with no temperatures fitted: the logits here are those of the formulas."""
-    return bundle.manifest.model_copy(update={"temperatures": dict.fromkeys(bundle.manifest.temperatures, 1.0)})
+    """The shipped manifest as it would be with nothing fitted: the logits here are those of the formulas."""
+    temperatures = dict.fromkeys(bundle.manifest.temperatures, 1.0)
+    return bundle.manifest.model_copy(update={"temperatures": temperatures, "answer_length_penalty": 0.0})
 
 
 def _encoded(
@@ -163,6 +164,16 @@ def test_answer_is_as_sure_as_its_share_of_all_answers(tokenizer: Tokenizer, man
 
     # 3 to 33 is too long to be an answer.
     assert score == pytest.approx(np.exp(2) / (np.exp(2) + np.exp(0) + np.exp(1)), abs=1e-4)
+
+
+def test_each_token_after_the_first_costs_an_answer_the_penalty(tokenizer: Tokenizer, manifest: Manifest) -> None:
+    spans = {(3, 3): 2.0, (34, 38): 2.5}  # 4 tokens after the first; 3 to 38 is too long
+    fitted = {"answer_length_penalty": 0.2, "temperatures": {"qa": 2.0}}
+
+    score = _answer_score(tokenizer, manifest.model_copy(update=fitted), spans, no=0.0)
+
+    weights = np.exp([2.0 / 2, (2.5 - 4 * 0.2) / 2, 0.0])
+    assert score == pytest.approx(weights[0] / weights.sum(), abs=1e-4)
 
 
 def test_answers_that_are_mostly_the_same_share_their_score(tokenizer: Tokenizer, manifest: Manifest) -> None:
