@@ -10,9 +10,9 @@ from benchmarks import sharing
 from benchmarks.marked import read_between
 from benchmarks.sharing import BEGIN, END, README, RESULTS, Results, is_within, measure, render
 from training.bundle import read_metrics
-from training.data import LabelledText
+from training.data import LabelledText, Question
 from training.encoders import WeightsError
-from training.sets import SentimentSet
+from training.sets import QuestionSet, SentimentSet
 from training.settings import SharingSettings
 
 _ALONE = {"sentiment_accuracy": 0.91, "ner_f1": 0.9, "qa_em": 0.79, "qa_f1": 0.87}
@@ -59,6 +59,28 @@ def test_the_model_of_one_task_is_scored_as_it_would_be_served(tmp_path: Path, m
 
     assert results["alone"]["metrics"] == {"sentiment_accuracy": 0.8}
     assert results["shared"]["metrics"] == {"sentiment_accuracy": read_metrics(shipped)["int8"]["sentiment_accuracy"]}
+
+
+@pytest.mark.parametrize(("penalty", "exact"), [(0.0, 1.0), (50.0, 0.0)])
+def test_answers_of_both_sides_lose_the_same_for_their_length(
+    penalty: float, exact: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = README.parent / "models" / "minilm"
+    for suffix in (".safetensors", ".json"):
+        (tmp_path / f"qa{suffix}").symlink_to((shipped / "weights").with_suffix(suffix))
+    fitted = tmp_path / "fitted"
+    fitted.mkdir()
+    for path in shipped.iterdir():
+        if path.name != "manifest.json":
+            (fitted / path.name).symlink_to(path)
+    manifest = json.loads((shipped / "manifest.json").read_bytes())
+    (fitted / "manifest.json").write_text(json.dumps(manifest | {"answer_length_penalty": penalty}))
+    asked = Question("1", "t", "Ada was born in December 1815.", "When was Ada born?", ("December 1815",), (16,))
+    monkeypatch.setattr(sharing, "load_reported", lambda *_: [QuestionSet("ours", [asked])])
+
+    results = measure(SharingSettings(bundle=fitted, alone=tmp_path), Progress(disable=True))
+
+    assert results["alone"]["metrics"]["qa_em"] == exact
 
 
 def test_the_readme_says_what_was_measured() -> None:
