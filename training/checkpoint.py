@@ -22,15 +22,26 @@ class ResumeError(Exception):
     """There is no checkpoint to go on from, or it belongs to another run."""
 
 
-def save_checkpoint(loop: Loop, settings: TrainSettings, run_id: str | None) -> None:
-    """Write the run's state; an interruption meanwhile leaves the one before. `run_id` is MLflow's."""
+def save_checkpoint(loop: Loop, settings: TrainSettings, digests: dict[str, str], run_id: str | None) -> None:
+    """Write the run's state; an interruption meanwhile leaves the one before.
+
+    `digests`: task to the sha256 of its examples. `run_id` is MLflow's.
+    """
     path = settings.output / CHECKPOINT_FILE
     part = path.with_suffix(".part")
-    torch.save({"loop": loop.state(), "settings": settings.model_dump(mode="json"), "run_id": run_id}, part)
+    torch.save(
+        {
+            "loop": loop.state(),
+            "settings": settings.model_dump(mode="json"),
+            "examples": digests,
+            "run_id": run_id,
+        },
+        part,
+    )
     os.replace(part, path)
 
 
-def load_checkpoint(settings: TrainSettings) -> dict[str, Any]:
+def load_checkpoint(settings: TrainSettings, digests: dict[str, str]) -> dict[str, Any]:
     """Return `loop`, the state, and `run_id` of the output's checkpoint; raises `ResumeError`."""
     path = settings.output / CHECKPOINT_FILE
     if not path.is_file():
@@ -43,6 +54,9 @@ def load_checkpoint(settings: TrainSettings) -> dict[str, Any]:
     ]
     if changed:
         raise ResumeError(f"{path}: of a run with other settings: {', '.join(changed)}")
+    learnt = state.get("examples", {})
+    if others := [task for task, digest in digests.items() if learnt.get(task) != digest]:
+        raise ResumeError(f"{path}: of a run with other examples: {', '.join(others)}")
     return state
 
 

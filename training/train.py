@@ -21,6 +21,7 @@ from training.encoders import TOKEN_TYPES, WeightsError, pretrained_file
 from training.exits import leave
 from training.loop import Loop, Teachers, measure_losses
 from training.model import MultiTaskModel
+from training.prepare import describe
 from training.processor import tune_for_cpu
 from training.scoring import Examples, score
 from training.settings import WEIGHTS_FILE, TrainSettings
@@ -78,13 +79,14 @@ def train(settings: TrainSettings, console: Console) -> dict[str, float]:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     examples, held_out = load_examples(settings)
+    digests: dict[str, str] = {task: describe(task, getattr(examples, task)).sha256 for task in settings.tasks}
     altered = settings.altered_questions
     sources = {window.tokens: build_sources(examples, window, altered) for window in (_SHORT_WINDOW, WINDOW)}
     loop = Loop(build_model(settings), sources, settings, load_teachers(settings))
     settings.output.mkdir(parents=True, exist_ok=True)
     run_id = None
     if settings.resume:
-        state = load_checkpoint(settings)
+        state = load_checkpoint(settings, digests)
         loop.restore(state["loop"])
         run_id = state["run_id"]
         console.print(f"Going on at step {loop.step} of {loop.total_steps}.")
@@ -92,7 +94,7 @@ def train(settings: TrainSettings, console: Console) -> dict[str, float]:
     with tracked_run(settings, "train", run_id) as is_tracked:
         if is_tracked:
             track_training(settings)
-        for epoch, losses in run_epochs(loop, settings, console):
+        for epoch, losses in run_epochs(loop, settings, digests, console):
             figures = losses | measure(loop.trained(), held_out, settings)
             save_epoch(loop, settings, epoch, figures, loop.seconds)
             console.print(f"epoch {epoch}: " + _line(figures))
@@ -101,10 +103,12 @@ def train(settings: TrainSettings, console: Console) -> dict[str, float]:
     return figures
 
 
-def run_epochs(loop: Loop, settings: TrainSettings, console: Console) -> Iterator[tuple[int, dict[str, float]]]:
+def run_epochs(
+    loop: Loop, settings: TrainSettings, digests: dict[str, str], console: Console
+) -> Iterator[tuple[int, dict[str, float]]]:
     """Take the steps that are left; yield the number of each epoch as it ends, and the mean losses of its steps.
 
-    The last one may be a part of an epoch, and so is the first of a resumed run.
+    The last one may be a part of an epoch, and so is the first of a resumed run. `digests`: see `save_checkpoint`.
     """
     columns = (MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[losses]}"))
     losses: dict[str, list[float]] = {}
@@ -119,7 +123,7 @@ def run_epochs(loop: Loop, settings: TrainSettings, console: Console) -> Iterato
                 _report(loop, recent, console)
             is_end = loop.step % loop.epoch_steps == 0 or loop.step == loop.total_steps
             if is_end or time.monotonic() - saved_at > 60 * settings.checkpoint_minutes:
-                save_checkpoint(loop, settings, open_run_id())
+                save_checkpoint(loop, settings, digests, open_run_id())
                 saved_at = time.monotonic()
             if is_end:
                 means = {f"train_{name}": fmean(each) for name, each in losses.items()}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import mlflow
@@ -142,6 +143,21 @@ def test_another_run_is_not_resumed(trained: tuple[TrainSettings, dict[str, floa
     other = settings.model_copy(update={"resume": True, "learning_rate": 1e-5, "mlflow_tracking_uri": ""})
 
     with pytest.raises(ResumeError, match=r"learning_rate was 0\.01 and is 1e-05"):
+        train(other, Console(quiet=True))
+
+
+def test_a_run_is_not_resumed_with_other_examples(
+    trained: tuple[TrainSettings, dict[str, float]], data: Path, tmp_path: Path
+) -> None:
+    """They would be read in another order, and the rate fall as no setting says."""
+    settings, _ = trained
+    changed = tmp_path / "data"
+    shutil.copytree(data, changed)
+    path = changed / "sst2" / "train.tsv.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"a joy\t1\n"))
+    other = settings.model_copy(update={"resume": True, "data": changed, "mlflow_tracking_uri": ""})
+
+    with pytest.raises(ResumeError, match=r"of a run with other examples: sentiment$"):
         train(other, Console(quiet=True))
 
 
