@@ -82,7 +82,7 @@ bundle: .venv-dev ## Make the model bundle from WEIGHTS, by default its own; wit
 	@$(if $(DATA),$(DEV)/python -m training.calibrate $(OF_BUNDLE))
 
 .PHONY: calibrate
-calibrate: .venv-dev ## Fit the bundle's temperatures on DATA, so that a score is the chance of being right
+calibrate: .venv-dev ## Fit on DATA what answers lose for their length, and temperatures: a score is the chance of being right
 	@$(DEV)/python -m training.calibrate $(OF_BUNDLE)
 
 .PHONY: evaluate

@@ -18,8 +18,7 @@ from rich.progress import Progress
 
 from benchmarks.marked import write_between
 from schemas.errors import BundleError
-from schemas.manifest import Manifest
-from training.bundle import make_bundle, read_metrics
+from training.bundle import fitted_as, make_bundle, read_metrics
 from training.card import METRIC_TITLES, markdown_table
 from training.data import DataError
 from training.encoders import WeightsError
@@ -59,9 +58,9 @@ def measure(settings: SharingSettings, progress: Progress) -> Results:
             make_bundle(BundleSettings(bundle=Path(name), weights=weights))
             single = load_bundle(Path(name))
             reader = Reader(single, single.model, settings.threads, progress)
-            alone |= labelled.metrics(
-                reader.read(labelled, "alone").results(_decoded_as(bundle.manifest, single.manifest))
-            )
+            # The weights are compared, not what was fitted to one of them.
+            decoded = fitted_as(single.manifest, bundle.manifest)
+            alone |= labelled.metrics(reader.read(labelled, "alone").results(decoded))
     return {
         "alone": {"metrics": alone, "passes": passes},
         "shared": {
@@ -69,12 +68,6 @@ def measure(settings: SharingSettings, progress: Progress) -> Results:
             "passes": all_passes(bundle.manifest.training),
         },
     }
-
-
-def _decoded_as(shared: Manifest, alone: Manifest) -> Manifest:
-    """Return the manifest with the other's decoding: the weights are compared, not what was fitted to one of them."""
-    fitted = {"temperatures": shared.temperatures, "answer_length_penalty": shared.answer_length_penalty}
-    return alone.model_copy(update=fitted)
 
 
 def render(results: Results) -> str:

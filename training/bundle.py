@@ -58,11 +58,16 @@ def make_bundle(settings: BundleSettings) -> Manifest:
     before = _manifest_before(directory)
     metrics: Metrics = {}
     if before is not None and before.files.get(QUANTIZED_MODEL_FILE) == manifest.files[QUANTIZED_MODEL_FILE]:
-        fitted = {"temperatures": before.temperatures, "answer_length_penalty": before.answer_length_penalty}
-        manifest = manifest.model_copy(update=fitted)
+        manifest = fitted_as(manifest, before)
         metrics = read_metrics(directory)
     write_description(directory, manifest, metrics)
     return manifest
+
+
+def fitted_as(manifest: Manifest, other: Manifest) -> Manifest:
+    """Return the manifest with what `training.calibrate` fitted for the other one."""
+    fitted = {"temperatures": other.temperatures, "answer_length_penalty": other.answer_length_penalty}
+    return manifest.model_copy(update=fitted)
 
 
 def describe(settings: BundleSettings, training: dict[str, Any]) -> Manifest:

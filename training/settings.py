@@ -92,8 +92,8 @@ class RunSettings(PrepareSettings):
     )
     resume: bool = Field(
         default=False,
-        description="Go on from the output's checkpoint with the same settings; length, decay and the share of short "
-        "windows may differ.",
+        description="Go on from the output's checkpoint with the same settings and examples; length, decay and the "
+        "share of short windows may differ.",
     )
 
 
@@ -235,7 +235,7 @@ class MeasureSettings(Settings):
 
 
 class CalibrateSettings(MeasureSettings):
-    """`python -m training.calibrate`: a bundle's temperatures."""
+    """`python -m training.calibrate`: how a bundle's answers are decoded."""
 
 
 class EvaluateSettings(MeasureSettings):
