@@ -11,7 +11,7 @@ from pathlib import Path
 from training.data import Question, TaggedSentence, load_entities, load_open_questions
 from training.reading import Reader
 from training.reliability import Judged, ranking
-from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, TaggedText, spaced
+from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, TaggedText, as_plain, spaced
 from training.variety import glued, without_marks
 from training.written import load_written_names, load_written_opinions, load_written_questions
 from worker.bundle import Bundle
@@ -27,7 +27,7 @@ def measure_robustness(reader: Reader, bundle: Bundle, data: Path | None, limit:
         for name, texts in noisy(sentences).items()
     }
     for labelled in load_plain(limit):
-        metrics |= {f"{name}_plain": value for name, value in _metrics(reader, bundle, labelled).items()}
+        metrics |= as_plain(_metrics(reader, bundle, labelled))
     questions = load_open_questions(data)[:limit]
     metrics["qa_auroc_unanswerable"] = tell_answerable(reader, bundle, questions)
     return metrics
