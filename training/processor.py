@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,22 @@ def tune_for_cpu(model: MultiTaskModel) -> None:
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
                 setattr(module, name, QuickDropout(child.p).train(child.training))
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-        if mallopt is not None:
-            for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _KEPT), (_TOP_PAD, 2**28)):
-                mallopt(option, value)
+    mallopt = _of_glibc("mallopt")
+    if mallopt is not None:
+        for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _KEPT), (_TOP_PAD, 2**28)):
+            mallopt(option, value)
+
+
+def give_back_memory() -> None:
+    """Give the system what this process has kept and does not use: steps of other sizes seldom fit into its holes."""
+    malloc_trim = _of_glibc("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
+    """Return a function of the C library where that is glibc; musl has none of those."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
 
 
 class QuickDropout(nn.Dropout):

@@ -22,7 +22,7 @@ from training.exits import leave
 from training.loop import Loop, Teachers, measure_losses
 from training.model import MultiTaskModel
 from training.prepare import describe
-from training.processor import tune_for_cpu
+from training.processor import give_back_memory, tune_for_cpu
 from training.scoring import Examples, score
 from training.settings import WEIGHTS_FILE, TrainSettings
 from training.sources import NerSource, QaSource, SentimentSource, Source
@@ -133,7 +133,9 @@ def run_epochs(
 
 def measure(model: MultiTaskModel, held_out: Examples, settings: TrainSettings) -> dict[str, float]:
     """Return the losses and scores on what is held out."""
+    give_back_memory()
     losses = measure_losses(model, build_sources(held_out), settings)
+    give_back_memory()
     return losses | score(model, held_out.sets, settings.device, settings.bf16)
 
 

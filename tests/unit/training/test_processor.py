@@ -1,12 +1,15 @@
 """Training on a CPU takes another road to the same numbers."""
 
+import platform
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from training.encoders import encoder_config
 from training.model import MultiTaskModel
-from training.processor import drop, tune_for_cpu
+from training.processor import drop, give_back_memory, tune_for_cpu
 
 _IDS = torch.tensor([[1, 5, 6, 7, 2], [1, 8, 2, 0, 0]])
 _MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
@@ -101,3 +104,22 @@ def test_a_compiled_dropout_drops_the_fraction() -> None:
 
     assert float((dropped == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
     assert float(dropped.mean()) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps and gives back what it is told to")
+def test_what_training_kept_is_given_back() -> None:
+    tune_for_cpu(_model())
+    steps = [torch.ones(2**18) for _ in range(400)]  # 1 MiB each
+    still_used = steps[::40]
+    del steps
+
+    kept = _resident_mib()
+    give_back_memory()
+
+    assert kept - _resident_mib() > 300
+    assert all(step.sum() == 2**18 for step in still_used)
+
+
+def _resident_mib() -> float:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
