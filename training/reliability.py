@@ -36,8 +36,10 @@ class Judged:
 def calibration_error(judged: Judged, bins: int = BINS) -> float:
     """Return the expected calibration error: how far score and share of right answers are apart, by bins, on average.
 
-    Bins of equal width, weighted by their answers (Naeini et al. 2015; Guo et al. 2017, section 2).
+    Bins of equal width, weighted by their answers (Naeini et al. 2015; Guo et al. 2017, section 2). NaN without any.
     """
+    if not len(judged.scores):
+        return math.nan
     places = np.minimum((judged.scores * bins).astype(np.int64), bins - 1)
     said = np.bincount(places, judged.scores, bins)
     came_true = np.bincount(places, judged.right, bins)
@@ -64,7 +66,12 @@ def ranking(judged: Judged) -> float:
 
 
 def fit_temperature(judge_at: Callable[[float], Judged], tolerance: float = 0.002) -> float:
-    """Return the temperature at which the scores' log loss is least, by golden-section search over its logarithm."""
+    """Return the temperature at which the scores' log loss is least, by golden-section search over its logarithm.
+
+    1 where there are no scores: a model that has hardly been trained finds no entity.
+    """
+    if not len(judge_at(1.0).scores):
+        return 1.0
     low, high = (math.log(bound) for bound in _RANGE)
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     left_loss, right_loss = (log_loss(judge_at(math.exp(each))) for each in (left, right))

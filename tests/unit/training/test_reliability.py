@@ -62,3 +62,10 @@ def test_temperature_that_the_scores_were_made_with_is_found(wanted: float) -> N
     found = fit_temperature(lambda temperature: Judged(1 / (1 + np.exp(-logits / temperature)), right))
 
     assert found == pytest.approx(wanted, rel=0.05)
+
+
+def test_nothing_found_leaves_the_temperature_and_has_no_error_to_tell() -> None:
+    nothing = Judged.of([])
+
+    assert fit_temperature(lambda _: nothing) == 1.0
+    assert math.isnan(calibration_error(nothing))
