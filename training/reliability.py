@@ -47,7 +47,9 @@ def calibration_error(judged: Judged, bins: int = BINS) -> float:
 
 
 def log_loss(judged: Judged) -> float:
-    """Return the mean negative log-likelihood of the scores as probabilities of being right."""
+    """Return the mean negative log-likelihood of the scores as probabilities of being right; NaN without any."""
+    if not len(judged.scores):
+        return math.nan
     scores = np.clip(judged.scores, _LEAST, 1 - _LEAST)
     return float(-np.log(np.where(judged.right, scores, 1 - scores)).mean())
 
@@ -70,11 +72,11 @@ def fit_temperature(judge_at: Callable[[float], Judged], tolerance: float = 0.00
 
     1 where there are no scores: a model that has hardly been trained finds no entity.
     """
-    if not len(judge_at(1.0).scores):
-        return 1.0
     low, high = (math.log(bound) for bound in _RANGE)
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     left_loss, right_loss = (log_loss(judge_at(math.exp(each))) for each in (left, right))
+    if math.isnan(left_loss):
+        return 1.0
     while high - low > tolerance:
         if left_loss < right_loss:
             high, right, right_loss = right, left, left_loss
