@@ -3,7 +3,8 @@
 uvicorn waits without limit for a request's first byte, for the rest of its head, for what is left of a body after the
 answer, and for a caller that does not read; its limit of connections counts them and takes them all in. Here a request
 that is not there in time ends its connection, and so does an answer that nobody takes; a connection above the limit
-serves one request, of which only operators' are answered, and twice the limit is the end.
+serves one request, of which only operators' are answered, and twice the limit is the end. A caller that is refused
+while it is sending gets the answer.
 """
 
 from asyncio import TimerHandle, Transport
@@ -15,6 +16,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.errors import MEDIA_TYPE, Problem, status_problem
+from gateway.lingering import LingeringTransport
 from gateway.securing import security_headers
 from gateway.settings import Settings
 
@@ -31,7 +33,8 @@ class Connection(H11Protocol):
     # uvicorn too takes the narrower transport that asyncio hands to TCP servers.
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
+        self._lingering = LingeringTransport(transport, self._is_caller_sending, self.receive_s)
+        super().connection_made(self._lingering)
         self._late = self.loop.call_later(self.receive_s, self._on_late)
         self._is_waiting = True
         self._unread: TimerHandle | None = None
@@ -43,6 +46,8 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take the bytes in, and wait for the rest of the request where there is one."""
+        if self._lingering.is_lingering:
+            return
         super().data_received(data)
         if self._is_above_limit and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -57,6 +62,7 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the waiting."""
         self._late.cancel()
+        self._lingering.stop()
         super().connection_lost(exc)
         self._stop_unread()
 
@@ -97,9 +103,16 @@ class Connection(H11Protocol):
             own = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), "Connection": "close"}
             headers = [(name.encode(), value.encode()) for name, value in (self.headers_of_all | own).items()]
             head = h11.Response(status_code=problem.status, headers=headers, reason=HTTPStatus(problem.status).phrase)
-            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
+            events = (head, h11.Data(data=body), h11.EndOfMessage())
+            self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+        if self.cycle is not None and not self.cycle.response_complete:
+            # The app is not to answer too, nor to wait for the rest of what is no request.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()
+
+    def _is_caller_sending(self) -> bool:
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
 
 def connection_type(settings: Settings) -> type[Connection]:

@@ -61,9 +61,9 @@ class Settings(BaseSettings):
         default=15.0,
         gt=0,
         le=600,
-        description="Seconds for a request's head to arrive, as many for its body, and as many for the caller to take "
-        "a piece of the answer. Too low cuts off honest callers on slow lines; too high lets slow ones hold "
-        "connections.",
+        description="Seconds for a request's head to arrive, as many for its body, for the caller to take a piece of "
+        "the answer, and for one that is refused to stop sending. Too low cuts off honest callers on slow lines; too "
+        "high lets slow ones hold connections.",
     )
     max_connections: int = Field(
         default=2_000,

@@ -23,6 +23,7 @@ NO_HTTP = {
     "a head without sense": b"GET / HTTP/1.1\r\nNoColon\r\n\r\n",
     "an endless head": b"GET /" + b"x" * 20_000,
 }
+MORE_THAN_BUFFERS_HOLD = 10_000_000
 HEALTH = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -139,6 +140,57 @@ async def test_a_second_request_may_drip_no_longer_than_the_first() -> None:
         await dripping
 
     assert (first, second) == (200, 408)
+
+
+async def test_a_caller_that_is_refused_while_it_sends_gets_the_answer_and_no_reset() -> None:
+    async with gateway(receive_s=30) as served, calling(served) as caller:
+        caller.writer.write(b"GET /" + b"x" * MORE_THAN_BUFFERS_HOLD)
+        await caller.writer.drain()
+        status, _, _ = await caller.answer()
+
+        assert await caller.reader.read() == b""
+    assert status == 400
+
+
+async def test_a_caller_above_the_limit_of_connections_gets_its_answer_while_it_sends() -> None:
+    async with gateway(max_connections=1, receive_s=30) as served, calling(served) as one:
+        one.writer.write(HEALTH)
+        await one.answer()
+        async with calling(served) as caller:
+            caller.writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % (2 * MORE_THAN_BUFFERS_HOLD))
+            caller.writer.write(b" " * MORE_THAN_BUFFERS_HOLD)
+            await caller.writer.drain()
+            status, _, _ = await caller.answer()
+
+            assert await caller.reader.read() == b""
+    assert status == 429
+
+
+async def test_a_refused_caller_that_sends_on_is_cut_off() -> None:
+    async with gateway(receive_s=0.3) as served, calling(served) as caller:
+        caller.writer.write(NO_HTTP["an endless head"])
+        status, _, _ = await caller.answer()
+        connections = served.server.server_state.connections
+
+        async def is_cut_off_while_it_sends() -> bool:
+            caller.writer.write(b"x")
+            return not connections
+
+        await until(is_cut_off_while_it_sends)
+    assert status == 400
+
+
+async def test_a_body_without_sense_is_answered_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with gateway(receive_s=0.3) as served, calling(served) as caller:
+        caller.writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        await caller.drip(b"1\r\n \r\nno size\r\n")
+        status, _, problem = await caller.answer()
+
+        assert await caller.reader.read() == b""
+        # The app's own deadline for the body passes meanwhile, as it began earlier.
+        await until(lambda: not served.server.server_state.connections)
+    assert (status, problem["code"]) == (400, "bad_request")
+    assert "Traceback" not in caplog.text
 
 
 async def test_an_idle_connection_outlives_the_time_for_a_request() -> None:
