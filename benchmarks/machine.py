@@ -9,6 +9,7 @@ import psutil
 
 from benchmarks.results import Machine
 from local.lock import KAFKA
+from worker.processor import instructions
 
 PACKAGES = ("onnxruntime", "tokenizers", "faust-streaming", "aiokafka", "fastapi", "uvicorn")
 
@@ -33,6 +34,5 @@ def _processor() -> str:
     """Return the processor's name and the instructions that int8 inference lives on (Linux)."""
     lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
     described = {name.strip(): value.strip() for name, _, value in lines}
-    flags = described.get("flags", "").split()
-    fast = [name for name in ("avx2", "avx_vnni", "avx512f", "avx512_vnni") if name in flags]
+    fast = [name for name in ("avx2", "avx_vnni", "avx512f", "avx512_vnni") if name in instructions()]
     return f"{described.get('model name', platform.processor())} ({', '.join(fast)})"

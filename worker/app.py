@@ -34,6 +34,7 @@ from worker.http import serve_http
 from worker.metrics import Metrics
 from worker.outputs import Outputs
 from worker.pipeline import Pipeline
+from worker.processor import saturates_here
 from worker.progress import Progress
 from worker.registry import Registry
 from worker.settings import Settings
@@ -119,6 +120,8 @@ class Worker:
         manifest = bundle.manifest
         self._metrics.model.labels(bundle.identity).set(1)
         log.info("model %s", bundle.identity)
+        if saturates_here():
+            log.info("this processor has no VNNI instructions: inference is right, and several times slower")
         return Pipeline(
             Tokenizer(bundle.tokenizer, manifest.window, manifest.token_types),
             Encoder(bundle.model, manifest.outputs),

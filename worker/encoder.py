@@ -7,6 +7,7 @@ import onnxruntime as ort
 
 from worker.arrays import Floats1d, Floats2d, Floats3d
 from worker.batching import Batch
+from worker.processor import saturates_here
 from worker.tokenizer import Window
 
 
@@ -68,5 +69,9 @@ def session_options(threads: int) -> ort.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # A plan for each shape ever seen would be kept for ever.
     options.enable_mem_pattern = False
+    if saturates_here():
+        # Sums that cannot overflow, for a tenth more time: without, the logits' error is 2.5 times as large. Where VNNI
+        # is, the option would take its kernels away.
+        options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 3
     return options

@@ -4,18 +4,22 @@ from collections import Counter
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import onnx
 import onnxruntime as ort
+from onnx import numpy_helper
 from rich.progress import Progress
 
 from schemas import NER, QA, SENTIMENT, NerRequest, NerResult, QaRequest, QaResult, SentimentRequest, SentimentResult
 from tests.model.labelled import SENTIMENTS
 from tests.model.samples import QUESTIONS, TEXTS
 from training.data import LabelledText, Question
+from training.export import sample_batches
 from training.independence import SCORE_TOLERANCE, measure_independence
 from training.sets import EntitySet, LabelledSet, QuestionSet, SentimentSet, TaggedText
 from training.tasks.qa import exact_match_and_f1
 from worker.bundle import Bundle
+from worker.encoder import Encoder
 from worker.inference import Inference
 
 _LAYERS = 6
@@ -42,6 +46,26 @@ def test_runtime_keeps_the_fast_kernels(bundle: Bundle, tmp_path: Path) -> None:
     assert operators["MatMulIntegerToFloat"] == 6 * _LAYERS
     assert operators["MatMul"] == 1  # the heads, in fp32
     assert operators["SkipLayerNormalization"] == operators["BiasGelu"] == 0
+
+
+def test_sums_of_products_do_not_overflow_on_any_processor(bundle: Bundle, tmp_path: Path) -> None:
+    model = onnx.load(bundle.model)
+    tables = {table.name: table for table in model.graph.initializer}
+    model.graph.initializer.append(numpy_helper.from_array(np.array(128, np.uint8), "middle"))
+    for node in model.graph.node:
+        if node.op_type == "MatMulIntegerToFloat":
+            table = tables[node.input[1]]
+            # The same numbers as unsigned bytes, whose products every processor adds in 32 bits.
+            table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table).view(np.uint8) ^ 128, table.name))
+            node.input.append("middle")
+    exact = tmp_path / "exact.onnx"
+    onnx.save(model, exact)
+
+    outputs = bundle.manifest.outputs
+    for batch in sample_batches():
+        found, expected = Encoder(bundle.model, outputs).run(batch), Encoder(exact, outputs).run(batch)
+        for head in ("sentiment", "ner", "qa"):
+            np.testing.assert_allclose(getattr(found, head), getattr(expected, head), atol=1e-4)
 
 
 def test_every_activation_row_has_a_scale_of_its_own(bundle: Bundle) -> None:
