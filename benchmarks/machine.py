@@ -34,5 +34,6 @@ def _processor() -> str:
     """Return the processor's name and the instructions that int8 inference lives on (Linux)."""
     lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
     described = {name.strip(): value.strip() for name, _, value in lines}
-    fast = [name for name in ("avx2", "avx_vnni", "avx512f", "avx512_vnni") if name in instructions()]
+    available = instructions()
+    fast = [name for name in ("avx2", "avx_vnni", "avx512f", "avx512_vnni") if name in available]
     return f"{described.get('model name', platform.processor())} ({', '.join(fast)})"
