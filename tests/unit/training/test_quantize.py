@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 from training.builder import MICROSOFT, Array, Floats, GraphBuilder
 from training.graph import OPSET
 from training.quantize import Int8Arithmetic, to_bytes
+from worker.encoder import session_options
 
 
 def _run(source: Floats, weight: Floats, least: float | None, smoothing: Floats | None = None) -> Array:
@@ -20,7 +21,7 @@ def _run(source: Floats, weight: Floats, least: float | None, smoothing: Floats 
     graph = helper.make_graph(builder.nodes, "test", floats[:1], floats[1:], list(builder.constants.values()))
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
     model = helper.make_model(graph, ir_version=10, opset_imports=opsets)
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(model.SerializeToString(), session_options(1), providers=["CPUExecutionProvider"])
     product: Array = session.run(["product"], {"source": source})[0]
     return product
 
