@@ -3,13 +3,12 @@
 import os
 import platform
 from importlib.metadata import version
-from pathlib import Path
 
 import psutil
 
 from benchmarks.results import Machine
 from local.lock import KAFKA
-from worker.processor import instructions
+from worker.processor import describe_processor
 
 PACKAGES = ("onnxruntime", "tokenizers", "faust-streaming", "aiokafka", "fastapi", "uvicorn")
 
@@ -32,8 +31,7 @@ def describe_machine() -> Machine:
 
 def _processor() -> str:
     """Return the processor's name and the instructions that int8 inference lives on (Linux)."""
-    lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
-    described = {name.strip(): value.strip() for name, _, value in lines}
-    available = instructions()
-    fast = [name for name in ("avx2", "avx_vnni", "avx512f", "avx512_vnni") if name in available]
+    described = describe_processor()
+    flags = described.get("flags", "").split()
+    fast = [name for name in ("avx2", "avx_vnni", "avx512f", "avx512_vnni") if name in flags]
     return f"{described.get('model name', platform.processor())} ({', '.join(fast)})"

@@ -42,7 +42,9 @@ def quantize(model: MultiTaskModel, path: Path) -> None:
 
 
 class Int8Arithmetic:
-    """Products of unsigned and signed bytes, summed in int32: what VNNI and AVX2 multiply fastest.
+    """Products of unsigned and signed bytes, summed in int32: what VNNI multiplies fastest.
+
+    Without VNNI the sums overflow unless the session is told (`worker.processor`).
 
     `smoothing`: name of a source to what its channels are divided by before, see `training.smoothing`.
     """
